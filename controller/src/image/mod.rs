@@ -1,0 +1,1 @@
+//! Guest images: the disk, the kernel and the initramfs that a host boots from.

@@ -1,0 +1,2 @@
+//! echo-client
+fn main() {}

@@ -1,0 +1,2 @@
+//! echo-server
+fn main() {}

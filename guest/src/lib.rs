@@ -1,0 +1,43 @@
+//! What guest and controller agree on: names, addresses, and how a guest is told who it is.
+//!
+//! # The seed
+//! A guest's disk image knows nothing of a particular run. What it must know (its name, addresses and keys)
+//! comes as a *seed*: a folder `/seed` in a second cpio archive that the controller appends to the initramfs
+//! (the kernel unpacks concatenated archives: Documentation/driver-api/early-userspace/buffer-format.rst).
+//! The initramfs moves it to [`SEED_DIR`] on the new root's `/run`, and the boot script of the image applies it:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `hostname` | the host's name |
+//! | `hosts` | `/etc/hosts`, whole: every host of the lab |
+//! | `addresses` | a line per address of a link NIC: `eth0 192.0.2.2/24` |
+//! | `sysctl` | `name = value` lines for `sysctl -p` |
+//! | `authorized_keys` | the one public key that may log in as root |
+//! | `host_key` | dropbear's private ed25519 host key, made for this run |
+//!
+//! A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial console once SSH answers.
+
+/// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).
+pub const ECHO_PORT: u16 = 9877;
+
+/// Where a booted guest finds its seed.
+pub const SEED_DIR: &str = "/run/deadpeer";
+
+/// Where uploaded guest programs are put; on the guests' `PATH`.
+pub const PROGRAM_DIR: &str = "/usr/local/bin";
+
+/// What a booted guest's line on the console starts with; boot id and kernel release follow, separated by a space.
+pub const UP: &str = "deadpeer: up ";
+
+/// First five bytes of a link NIC's MAC address without the link's number: `02:de:ad:00:LINK:HOST`.
+/// Link `0` is named `eth0` in the guest, link `1` `eth1`.
+pub const LINK_MAC_PREFIX: [u8; 4] = [0x02, 0xde, 0xad, 0x00];
+
+/// Fifth byte of the MAC address of the control NIC (`02:de:ad:00:ff:HOST`), named `ctl0` in the guest.
+pub const CONTROL_MAC_LINK: u8 = 0xff;
+
+/// Word on the kernel command line that makes the initramfs say [`PROBE_OK`] and power off: it tries an accelerator.
+pub const PROBE_WORD: &str = "deadpeer.probe";
+
+/// What the initramfs prints when it was booted with [`PROBE_WORD`].
+pub const PROBE_OK: &str = "deadpeer: probe ok";
