@@ -145,7 +145,7 @@ fn guests(scenario: &Scenario, facts: &Facts, folder: &Folder, recorder: &Record
     let missing = || Error::broken("the lab has no image");
     let (image, info) = (facts.image.as_ref().ok_or_else(missing)?, facts.qemu.as_ref().ok_or_else(missing)?);
     let accelerator = facts.accelerator.as_ref().map_or(qemu::Accelerator::Tcg, |(a, _)| *a);
-    let keys = keys_for(scenario.hosts.len())?;
+    let keys = keys_for(scenario.hosts.len());
     let mut guests = IndexMap::new();
     for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
         let config = qemu::Config {

@@ -4,6 +4,7 @@ use super::lab::{COMMAND_WITHIN, Lab};
 use super::phases::Kind;
 use super::watch::Mark;
 use crate::error::{Error, Result};
+use crate::remote::quote;
 use crate::scenario::{Action, Pattern, Step, Until};
 use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl Lab<'_> {
     fn start(&mut self, program: &str) -> Result<()> {
         let host = self.host_of(program)?;
         let words = self.scenario.programs.get(program).map(|p| p.command.clone()).unwrap_or_default();
-        let command = words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ");
+        let command = words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ");
         let (recorder, on, name) = (self.recorder.clone(), host.clone(), program.to_owned());
         let events = move |event: ProgramEvent| {
             recorder.note(What::Program { host: on.clone(), program: name.clone(), event });
@@ -199,24 +200,5 @@ fn kind_of(action: &Action) -> Kind {
             Kind::Wait
         }
         Action::Signal { .. } | Action::PowerOff(_) | Action::Unplug(_) | Action::Plug(_) | Action::Cable(_) => Kind::Overhead,
-    }
-}
-
-/// One word for `/bin/sh`.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotes_only_what_a_shell_would_touch() {
-        assert_eq!(quoted("192.0.2.2"), "192.0.2.2");
-        assert_eq!(quoted("2001:db8::2"), "2001:db8::2");
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(quoted(""), "''");
     }
 }
