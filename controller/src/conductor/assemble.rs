@@ -6,12 +6,13 @@ use super::interrupt::Interrupt;
 use super::lab::{COMMAND_WITHIN, Lab, keys_for};
 use super::phases::{Kind as PhaseKind, Phases};
 use super::watch::Watch;
-use super::{Facts, Options};
+use super::{Found, Options};
 use crate::cable::{Cable, Port};
 use crate::error::{Context, Error, Result};
 use crate::image::{self, Image, Seed};
 use crate::judge;
 use crate::machine::qemu::{self, Qemu};
+use crate::machine::{Mac, Machine};
 use crate::progress::Reporter;
 use crate::scenario::{Host, Init, Scenario};
 use crate::timeline::{Clock, Event, Recorder};
@@ -59,7 +60,7 @@ pub(super) fn conduct(
     options: &Options,
     reporter: &Reporter,
     interrupt: &Interrupt,
-    facts: &Facts,
+    found: &Found,
     folder: &Folder,
     clock: Clock,
     phases: &mut Phases,
@@ -69,7 +70,7 @@ pub(super) fn conduct(
     let ports: Vec<Port> =
         (0..).zip(scenario.hosts.keys()).map(|(n, name)| Port { name: name.clone(), mac: link_mac(n) }).collect();
     let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;
-    let guests = guests(scenario, facts, folder, &recorder)?;
+    let guests = guests(scenario, found, folder, &recorder)?;
     let mut lab = Lab {
         scenario,
         guests,
@@ -141,10 +142,8 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
     Ok(())
 }
 
-fn guests(scenario: &Scenario, facts: &Facts, folder: &Folder, recorder: &Recorder) -> Result<IndexMap<String, Guest>> {
-    let missing = || Error::broken("the lab has no image");
-    let (image, info) = (facts.image.as_ref().ok_or_else(missing)?, facts.qemu.as_ref().ok_or_else(missing)?);
-    let accelerator = facts.accelerator.as_ref().map_or(qemu::Accelerator::Tcg, |(a, _)| *a);
+fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Recorder) -> Result<IndexMap<String, Guest>> {
+    let image = &found.image;
     let keys = keys_for(scenario.hosts.len());
     let mut guests = IndexMap::new();
     for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
@@ -153,23 +152,24 @@ fn guests(scenario: &Scenario, facts: &Facts, folder: &Folder, recorder: &Record
             memory: host.memory,
             kernel: image.kernel.clone(),
             initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
-            disk: image.disk.clone(),
-            init: init_path(host.init).to_owned(),
-            link_macs: vec![link_mac(n)],
+            base: image.disk.clone(),
+            overlay: folder.private().join(format!("{name}.qcow2")),
+            append: format!("init={}", init_path(host.init)),
             control_mac: mac(CONTROL_MAC_LINK, n),
-            accelerator,
+            accelerator: found.accelerator.accelerator,
             folder: folder.path().to_owned(),
-            private: folder.private(),
+            patience: qemu::PATIENCE,
         };
-        let machine = Qemu::new(info.clone(), config, recorder.clone())?;
-        guests.insert(name.clone(), guest(name, Box::new(machine), keys));
+        let machine = Qemu::new(config, found.qemu.clone(), &found.qemu_img, recorder.clone())?;
+        guests.insert(name.clone(), guest(name, link_mac(n), Box::new(machine), keys));
     }
     Ok(guests)
 }
 
-fn guest(name: &str, machine: Box<dyn crate::machine::Machine>, keys: Arc<HostKeys>) -> Guest {
+fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKeys>) -> Guest {
     Guest {
         name: name.to_owned(),
+        link_mac,
         machine,
         keys,
         session: None,
@@ -214,12 +214,12 @@ fn init_path(init: Init) -> &'static str {
     }
 }
 
-fn link_mac(host: u8) -> [u8; 6] {
+fn link_mac(host: u8) -> Mac {
     mac(0, host)
 }
 
 /// Hosts are numbered from 1 in MAC addresses, as people count.
-fn mac(link: u8, host: u8) -> [u8; 6] {
+fn mac(link: u8, host: u8) -> Mac {
     let [a, b, c, d] = LINK_MAC_PREFIX;
     [a, b, c, d, link, host.saturating_add(1)]
 }

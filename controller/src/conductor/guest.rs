@@ -1,7 +1,7 @@
 //! One host of a running lab: its machine, its control channel and the programs on it.
 
 use crate::error::{Error, Result};
-use crate::machine::Machine;
+use crate::machine::{Mac, Machine};
 use crate::remote;
 use crate::timeline::MachineEvent;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ const ASK_KERNEL: &str = "cat /proc/sys/kernel/random/boot_id /sys/class/net/eth
 /// One host of a running lab.
 pub(super) struct Guest {
     pub(super) name: String,
+    pub(super) link_mac: Mac,
     pub(super) machine: Box<dyn Machine>,
     pub(super) keys: Arc<HostKeys>,
     pub(super) session: Option<Arc<remote::Session>>,

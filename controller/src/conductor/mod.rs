@@ -20,7 +20,8 @@ pub use log::RunLog;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{self, Image};
-use crate::machine::qemu::{Accelerator, Choice};
+use crate::machine::Choice;
+use crate::machine::qemu::{Chosen, Info, Probe};
 use crate::progress::Reporter;
 use crate::report::RunResult;
 use crate::scenario::Scenario;
@@ -52,12 +53,13 @@ pub struct Run {
     pub timeline: Vec<Event>,
 }
 
-/// What is known of a run before its hosts boot.
-#[derive(Debug, Default)]
-struct Facts {
-    image: Option<Image>,
-    qemu: Option<crate::machine::qemu::Info>,
-    accelerator: Option<(Accelerator, String)>,
+/// What a run stands on, found before its hosts boot.
+#[derive(Debug)]
+struct Found {
+    qemu: Info,
+    qemu_img: Info,
+    image: Image,
+    accelerator: Chosen,
 }
 
 /// Runs a scenario. An outcome is always returned once the run's folder exists: a lab that broke, or the user's
@@ -67,42 +69,37 @@ struct Facts {
 /// The folder cannot be made or not be written: then there is no run.
 pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrupt: &Interrupt) -> Result<Run> {
     let mut phases = Phases::start();
-    let started = SystemTime::now();
-    let clock = Clock::start();
+    let (started, clock) = (SystemTime::now(), Clock::start());
     let folder = Folder::create(options.out.as_deref(), &scenario.name, &outcome::stamp(started))?;
     folder.write("scenario.yaml", scenario.source.as_bytes())?;
     let _log = RunLog::open(&folder.file("controller.log"), clock)?;
-    let mut facts = Facts::default();
-    let carried = prepare(scenario, options, reporter, interrupt, &mut facts, &mut phases)
-        .and_then(|()| assemble::conduct(scenario, options, reporter, interrupt, &facts, &folder, clock, &mut phases));
-    let carried = carried.unwrap_or_else(assemble::Carried::broken);
+    let found = find(options, reporter, interrupt, &mut phases);
+    let carried = match &found {
+        Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases)
+            .unwrap_or_else(assemble::Carried::broken),
+        Err(error) => assemble::Carried::broken(error.clone()),
+    };
     if let Some(error) = carried.error.as_ref().filter(|e| e.kind != Kind::Interrupted) {
         tracing::error!("{error}");
     }
-    outcome::conclude(scenario, &facts, carried, folder, started, phases)
+    outcome::conclude(scenario, found.ok().as_ref(), carried, folder, started, phases)
 }
 
 /// Finds QEMU and what accelerates it, and makes sure of the image.
-fn prepare(
-    scenario: &Scenario,
-    options: &Options,
-    reporter: &Reporter,
-    interrupt: &Interrupt,
-    facts: &mut Facts,
-    phases: &mut Phases,
-) -> Result<()> {
-    use crate::machine::qemu;
-    let _ = scenario;
-    let info = qemu::find()?;
+fn find(options: &Options, reporter: &Reporter, interrupt: &Interrupt, phases: &mut Phases) -> Result<Found> {
+    let (qemu, qemu_img) = (Info::qemu()?, Info::qemu_img()?);
+    if let Some(note) = qemu.note() {
+        tracing::warn!("{note}");
+    }
     phases.end("find QEMU", PhaseKind::Overhead);
     let image = image::ensure(&options.image, reporter, &|| interrupt.raised())?;
     phases.end("image", if image.built { PhaseKind::Image } else { PhaseKind::Overhead });
+    let probe = Probe::new(&image.kernel, &image.initrd, &image::cache_folder()?);
+    let accelerator = probe.choose(options.accelerator, &qemu, reporter)?;
+    tracing::info!("{}", accelerator.why);
+    phases.end("choose the accelerator", PhaseKind::Overhead);
     if interrupt.raised() {
         return Err(Error::interrupted());
     }
-    facts.accelerator = Some(qemu::choose(options.accelerator, &info, &image.kernel, &image.initrd)?);
-    phases.end("choose the accelerator", PhaseKind::Overhead);
-    facts.qemu = Some(info);
-    facts.image = Some(image);
-    Ok(())
+    Ok(Found { qemu, qemu_img, image, accelerator })
 }
