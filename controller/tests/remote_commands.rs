@@ -76,18 +76,20 @@ fn a_command_with_a_nul_byte_is_refused_and_the_session_stays_well() {
 fn many_commands_run_at_the_same_time() {
     let host = Host::new();
     let session = host.connect();
-    // Each waits for the file that the next one makes: one after the other they would never end.
-    let go = host.path("go");
+    let path = |name: &str| host.path(name);
+    // Each waits for a file that is made when all are there: one after the other they would never end.
+    let (here, go) = (path("here"), path("go"));
+    let wait = |file: &str| format!("until [ -e {file} ]; do sleep 0.01; done");
     std::thread::scope(|scope| {
-        let wait = |i: u32| format!("until [ -e {go}.{} ]; do sleep 0.01; done; touch {go}.{i}; echo {i}", i + 1);
         let session = &session;
         let waiting: Vec<_> = (0..10)
             .map(|i| {
-                let command = wait(i);
+                let command = format!("touch {here}.{i}; {}; echo {i}", wait(&go));
                 scope.spawn(move || session.run(&command, LONG).unwrap().stdout)
             })
             .collect();
-        session.run(&format!("touch {go}.10"), LONG).unwrap();
+        let all: Vec<_> = (0..10).map(|i| wait(&format!("{here}.{i}"))).collect();
+        session.run(&format!("{}; touch {go}", all.join("; ")), LONG).unwrap();
         for (i, thread) in waiting.into_iter().enumerate() {
             assert_eq!(thread.join().unwrap(), format!("{i}\n"));
         }
@@ -98,7 +100,8 @@ fn many_commands_run_at_the_same_time() {
 fn an_upload_arrives_whole_with_its_mode() {
     let host = Host::new();
     let session = host.connect();
-    let bytes: Vec<u8> = (0..5_000_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).take(5_000_000).collect();
+    let bytes: Vec<u8> =
+        (0..5_000_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).take(5_000_000).collect();
     let path = host.path("it's a program");
     session.upload(&bytes, &path, 0o750, LONG).unwrap();
     assert!(std::fs::read(&path).unwrap() == bytes);
@@ -137,9 +140,9 @@ fn an_upload_that_cannot_be_written_says_why_in_the_hosts_words() {
     let session = host.connect();
     let error = session.upload(b"x", "/proc/deadpeer", 0o644, LONG).unwrap_err().to_string();
     assert!(error.starts_with("/proc/deadpeer cannot be written on the host: its shell exited with status"), "{error}");
-    assert!(error.contains("cannot create /proc/deadpeer.part."), "{error}");
+    assert!(error.contains("/proc/deadpeer.part."), "{error}");
     let error = session.upload(b"x", &host.path("home"), 0o644, LONG).unwrap_err().to_string();
-    assert!(error.ends_with("home is a directory"), "{error}");
+    assert!(error.trim_end().ends_with("home is a directory"), "{error}");
     assert_eq!(session.upload(b"x", "relative", 0o644, LONG).unwrap_err().kind, Kind::Usage);
 }
 

@@ -59,7 +59,13 @@ fn what_is_typed_arrives_as_it_was_typed() {
     let session = host.connect();
     let (told, events) = Events::new();
     let program = session.start("cat", told).unwrap();
-    for text in ["", "a\tb", "\u{3}\u{11}\u{12}\u{13}\u{15}\u{16}\u{17}\u{1a}\u{1c}\u{7f}\u{8}x", "gr\u{fc}\u{df}e \u{20ac}", "mid\rdle"] {
+    for text in [
+        "",
+        "a\tb",
+        "\u{3}\u{11}\u{12}\u{13}\u{15}\u{16}\u{17}\u{1a}\u{1c}\u{7f}\u{8}x",
+        "gr\u{fc}\u{df}e \u{20ac}",
+        "mid\rdle",
+    ] {
         program.type_line(text).unwrap();
         assert_eq!(events.line(), text);
     }
@@ -119,7 +125,7 @@ fn an_unknown_signal_is_refused_by_the_host() {
     let (told, _events) = Events::new();
     let program = session.start("sleep 1000", told).unwrap();
     let error = program.signal("NOSUCH").unwrap_err();
-    assert_eq!(error.fact, "sending SIGNOSUCH failed: the command exited with status 2");
+    assert!(error.fact.starts_with("sending SIGNOSUCH failed: the command exited with status"), "{error}");
 }
 
 #[test]
@@ -127,7 +133,9 @@ fn a_signal_goes_to_one_process_only() {
     let host = Host::new();
     let session = host.connect();
     let (told, events) = Events::new();
-    let program = session.start(r#"sh -c 'trap "echo parent" USR1; sh -c "trap \"echo child\" USR1; echo up; read x"; echo over'"#, told).unwrap();
+    let program = session
+        .start(r#"sh -c 'trap "echo parent" USR1; sh -c "trap \"echo child\" USR1; echo up; read x"; echo over'"#, told)
+        .unwrap();
     assert_eq!(events.line(), "up");
     program.signal("USR1").unwrap();
     program.type_line("").unwrap();
@@ -170,13 +178,14 @@ fn a_flood_from_one_program_is_whole_and_disturbs_no_other() {
     let session = host.connect();
     let (told, flood) = Events::new();
     let (told_too, echo) = Events::new();
-    session.start("seq 100000", told).unwrap();
+    let seq = session.start("sh -c 'seq 100000; read x'", told).unwrap();
     let cat = session.start("cat", told_too).unwrap();
     for i in 0..50 {
         cat.type_line(&i.to_string()).unwrap();
         assert_eq!(echo.line(), i.to_string());
         assert_eq!(session.run("echo command", LONG).unwrap().stdout, "command\n");
     }
+    seq.type_line("").unwrap();
     let events = flood.rest();
     assert_eq!(events.last(), Some(&ProgramEvent::Ended { how: Ended::Exit(0) }));
     let numbers: Vec<u32> = lines(&events).iter().map(|line| line.parse().unwrap()).collect();

@@ -4,10 +4,9 @@ use super::keys::{HostKeyPublic, Keys, fingerprint_of};
 use super::transport::{Link, Transport, words};
 use crate::error::{Context, Error, Result};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollTimeout, poll};
 use ssh2::MethodType;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// What we ask for, the first that the host knows is taken: what costs an emulated processor least.
@@ -105,10 +104,8 @@ impl Link {
             if left.is_zero() {
                 return Err(limit.passed(awaited(self)));
             }
-            let (tcp, room) = self.transport.waits_for();
-            let events = if room { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
             let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
-            match poll(&mut [PollFd::new(tcp.as_fd(), events)], timeout) {
+            match poll(&mut [self.transport.awaited()], timeout) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(e) => return Err(limit.broken(awaited(self), &format!("poll failed: {e}"))),
             }

@@ -12,6 +12,13 @@ use std::time::{Duration, Instant};
 const READS: usize = 8;
 const CHUNK: usize = 16 * 1024;
 
+/// How much the host may send on a channel before we have read it. All channels share one connection, so a
+/// program that floods delays the others' answers by so much at most. (libssh2's own default is 2 MiB.)
+const WINDOW: u32 = 128 * 1024;
+
+/// The largest packet we take; 32 KiB is what every implementation must (RFC 4253, section 6.1).
+const PACKET: u32 = 32 * 1024;
+
 /// An errand under way.
 pub(super) struct Conversation {
     stage: Stage,
@@ -32,8 +39,11 @@ enum Stage {
     Terminal,
     Execute,
     Talk,
-    /// Nobody listens any more; the channel stays until the host has closed it too.
+    /// Nobody listens any more: our side is to be closed.
     Close,
+    /// Our side is closed. The host closes its own when the command has ended, and only then may the channel be
+    /// dropped: libssh2 would give its number to the next one, which would hear the old one's last words.
+    Linger,
     Over,
 }
 
@@ -144,14 +154,14 @@ impl Conversation {
             Stage::Execute => self.execute(link),
             Stage::Talk => self.talk(link),
             Stage::Close => self.close(link),
+            Stage::Linger => self.linger(link),
             Stage::Over => Ok(false),
         }
     }
 
     fn open(&mut self, link: &mut Link) -> Result<bool, Trouble> {
-        let Some(channel) = link.call(|ssh| ssh.channel_session()).map_err(|e| trouble("open a channel", &e))? else {
-            return Ok(false);
-        };
+        let opened = link.call(|ssh| ssh.channel_open("session", WINDOW, PACKET, None));
+        let Some(channel) = opened.map_err(|e| trouble("open a channel", &e))? else { return Ok(false) };
         self.channel = Some(channel);
         self.stage = match (self.ear.is_some(), self.terminal) {
             (false, _) => Stage::Close,
@@ -207,7 +217,9 @@ impl Conversation {
         let mut reader = channel.stream(if stream == Stream::Stdout { 0 } else { ssh2::EXTENDED_DATA_STDERR });
         let mut chunk = [0; CHUNK];
         for turn in 0..READS {
-            let read = link.call(|ssh| reader.read(&mut chunk).map_err(|e| ssh_error(ssh, &e))).map_err(|e| trouble("read", &e))?;
+            let read = link
+                .call(|ssh| reader.read(&mut chunk).map_err(|e| ssh_error(ssh, &e)))
+                .map_err(|e| trouble("read", &e))?;
             let Some(n @ 1..) = read else { return Ok(turn > 0) };
             if let Next::GiveUp(error) = ear.heard(stream, &chunk[..n], &mut self.mouth) {
                 return Err(Trouble::Refused(error));
@@ -244,8 +256,19 @@ impl Conversation {
 
     fn close(&mut self, link: &mut Link) -> Result<bool, Trouble> {
         let Some(channel) = self.channel.as_mut() else { return Ok(false) };
-        if link.call(|_| channel.close()).map_err(|e| trouble("close a channel", &e))?.is_none() {
-            return Ok(false);
+        // The message is sent by the first call; its answer has not come, whatever libssh2 says about that.
+        link.call(|_| channel.close()).map_err(|e| trouble("close a channel", &e))?;
+        self.stage = Stage::Linger;
+        Ok(true)
+    }
+
+    fn linger(&mut self, link: &mut Link) -> Result<bool, Trouble> {
+        let Some(channel) = self.channel.as_mut() else { return Ok(false) };
+        // What the host still sends is not read, so that it comes to a halt when its window is used up.
+        for wait in [Channel::wait_eof, Channel::wait_close] {
+            if link.call(|_| wait(channel)).map_err(|e| trouble("close a channel", &e))?.is_none() {
+                return Ok(false);
+            }
         }
         self.channel = None;
         self.stage = Stage::Over;
@@ -262,8 +285,19 @@ fn terminal() -> PtyModes {
         modes.set_boolean(on, true);
     }
     for off in [
-        Mode::ECHO, Mode::ECHONL, Mode::ISIG, Mode::IEXTEN, Mode::ICRNL, Mode::INLCR, Mode::IGNCR, Mode::ISTRIP,
-        Mode::IXON, Mode::IXANY, Mode::IMAXBEL, Mode::OPOST, Mode::ONLCR,
+        Mode::ECHO,
+        Mode::ECHONL,
+        Mode::ISIG,
+        Mode::IEXTEN,
+        Mode::ICRNL,
+        Mode::INLCR,
+        Mode::IGNCR,
+        Mode::ISTRIP,
+        Mode::IXON,
+        Mode::IXANY,
+        Mode::IMAXBEL,
+        Mode::OPOST,
+        Mode::ONLCR,
     ] {
         modes.set_boolean(off, false);
     }

@@ -128,7 +128,11 @@ struct Player {
 
 enum Stage {
     /// The shell has not yet said who it is.
-    Starting { words: Vec<String>, missing: Option<String>, answer: Sender<Result<u32>> },
+    Starting {
+        words: Vec<String>,
+        missing: Option<String>,
+        answer: Sender<Result<u32>>,
+    },
     Running,
 }
 

@@ -200,9 +200,7 @@ impl Pump {
                 PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
             }
         };
-        let (tcp, room) = self.link.transport.waits_for();
-        let events = if room { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
-        let mut fds = [PollFd::new(tcp.as_fd(), events), PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+        let mut fds = [self.link.transport.awaited(), PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, timeout) {
             Err(Errno::EINTR) | Ok(_) => {}
             Err(e) => return Err(e),

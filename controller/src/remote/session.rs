@@ -3,8 +3,8 @@
 use super::errand::Errand;
 use super::keys::{HostKeyPublic, Keys};
 use super::pump::{Desk, Order, Pump};
-use super::{connect, program, run, upload};
 use super::{Output, Program};
+use super::{connect, program, run, upload};
 use crate::error::{Context, Error, Result};
 use crate::timeline::ProgramEvent;
 use nix::sys::eventfd::{EfdFlags, EventFd};

@@ -6,8 +6,10 @@
 //! come before. The pump is told instead ([`Transport::ended`]), when all of that is read.
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -120,9 +122,13 @@ impl Transport {
         self.outbound.len() > CONGESTED
     }
 
-    /// The TCP connection, and whether to wait for room in it as well as for bytes from it.
-    pub(super) fn waits_for(&self) -> (&TcpStream, bool) {
-        (&self.tcp, !self.outbound.is_empty())
+    /// What to wait for with poll(2) before [`carry`](Self::carry) can move more.
+    pub(super) fn awaited(&self) -> PollFd<'_> {
+        let mut events = PollFlags::empty();
+        // While libssh2 has not taken what came, no more is read.
+        events.set(PollFlags::POLLIN, self.inbound.is_empty());
+        events.set(PollFlags::POLLOUT, !self.outbound.is_empty());
+        PollFd::new(self.tcp.as_fd(), events)
     }
 }
 
@@ -146,7 +152,8 @@ impl Link {
                 Err(e) if e.code() == AGAIN => {}
                 Err(e) => return Err(e),
             }
-            let full = matches!(self.ssh.block_directions(), ssh2::BlockDirections::Outbound | ssh2::BlockDirections::Both);
+            let full =
+                matches!(self.ssh.block_directions(), ssh2::BlockDirections::Outbound | ssh2::BlockDirections::Both);
             // An error of a socket pair within one process shows up in the next carry as well.
             if !(full && self.transport.collect().unwrap_or(false)) {
                 return Ok(None);
