@@ -237,3 +237,49 @@ impl Switch {
 fn mac(frame: &[u8], offset: usize) -> Option<Mac> {
     frame.first_chunk::<14>()?.get(offset..offset + 6)?.try_into().ok()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::cable::{Port, jack};
+    use crate::timeline::{Clock, Verdict};
+    use nix::sys::socket::{MsgFlags, recv, send};
+    use std::os::fd::AsRawFd;
+
+    /// A turn of the switch, step by step: here the test decides what is seen first.
+    #[test]
+    fn the_last_words_of_a_machine_are_taken_before_it_is_found_dead() {
+        let ports = [1, 2].map(|n| Port { name: format!("host{n}"), mac: [2, 0, 0, 0, 0, n] });
+        let folder = tempfile::tempdir().unwrap();
+        let capture = Capture::create(&folder.path().join("wire.pcapng"), &ports).unwrap();
+        let (sink, events) = std::sync::mpsc::channel();
+        let mut switch = Switch::new(Recorder::new(Clock::start(), sink), capture, &ports, Arc::default());
+        let [living, dying] = [0, 1].map(|port| {
+            let (ours, theirs) = jack::cable().unwrap();
+            switch.jacks[port].plug(ours);
+            theirs
+        });
+        let frame = |from: u8, to: u8, n: u8| [2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 0x88, 0xb5, n];
+
+        send(living.as_raw_fd(), &frame(1, 2, 0), MsgFlags::empty()).unwrap();
+        for n in 1..=3 {
+            send(dying.as_raw_fd(), &frame(2, 1, n), MsgFlags::empty()).unwrap();
+        }
+        drop(dying);
+        assert!(switch.take(0));
+        switch.forward_all();
+        switch.forward_all();
+
+        let mut buffer = [0; 15];
+        for n in 1..=3 {
+            assert_eq!(recv(living.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT), Ok(15));
+            assert_eq!(buffer, frame(2, 1, n));
+        }
+        let verdicts = events.try_iter().map(|event| match event.what {
+            What::Wire(frame) => frame.verdict,
+            _ => Verdict::Dropped,
+        });
+        assert_eq!(verdicts.collect::<Vec<_>>(), [Verdict::Lost, Verdict::Passed, Verdict::Passed, Verdict::Passed]);
+    }
+}

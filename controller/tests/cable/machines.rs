@@ -53,11 +53,12 @@ fn a_new_cable_replaces_one_that_is_still_held() {
 #[test]
 fn the_last_words_of_a_dying_machine_are_heard_although_others_talk_to_it() {
     let mut lab = Lab::new();
-    for round in 0..=255 {
+    for _ in 0..200 {
+        let words = [1, 2, 3, 4].map(|n| frame("server", mac("client"), n));
         lab.guest("client").send(&frame("client", mac("server"), 0));
-        lab.guest("server").send(&frame("server", mac("client"), round));
+        words.iter().for_each(|word| lab.guest("server").send(word));
         lab.kill("server");
-        assert_eq!(lab.guest("client").receive(), frame("server", mac("client"), round));
+        assert_eq!(lab.got("client"), words);
         lab.plug("server");
     }
 }
@@ -68,7 +69,7 @@ fn a_machine_that_takes_nothing_loses_frames_and_holds_up_nobody() {
     // The queue holds some hundred frames of this length; each is witnessed before the next is sent, lest the client's own queue fill.
     let mut sent = 0_u32;
     loop {
-        lab.guest("client").send(&vec![frame("client", mac("server"), 1), vec![0; 1400]].concat());
+        lab.guest("client").send(&[frame("client", mac("server"), 1), vec![0; 1400]].concat());
         sent += 1;
         if lab.verdicts() == [Verdict::Lost] {
             break;
