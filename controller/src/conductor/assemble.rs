@@ -96,7 +96,7 @@ pub(super) fn conduct(
 /// The life of a lab: boot, steps, what the expectations still wait for, and the kernels' last word.
 fn live(lab: &mut Lab<'_>) -> Result<()> {
     let hosts: Vec<String> = lab.scenario.hosts.keys().cloned().collect();
-    lab.bring_up(&hosts)?;
+    lab.bring_up(&hosts, 0)?;
     lab.carry_out_steps()?;
     settle(lab)?;
     last_word(lab)
@@ -106,13 +106,14 @@ fn live(lab: &mut Lab<'_>) -> Result<()> {
 fn settle(lab: &mut Lab<'_>) -> Result<()> {
     let scenario = lab.scenario;
     let timeline = lab.watch.timeline();
-    if let Some(open) = judge::open_until(scenario, &timeline) {
+    if let Some(open) = judge::undecided_until(scenario, &timeline, lab.recorder.clock().now()) {
         let until = lab.recorder.clock().instant(open);
         lab.reporter.began("settle", "waiting for the time windows of expectations to close");
+        let clock = lab.recorder.clock();
         lab.watch.pass_time(until, |events| {
             let mut events = events.to_vec();
             events.sort_by_key(|e| e.at);
-            judge::open_until(scenario, &events).is_none()
+            judge::undecided_until(scenario, &events, clock.now()).is_none()
         })?;
         lab.reporter.done("settle", "every time window is closed");
     }

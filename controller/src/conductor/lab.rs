@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::machine::Link;
 use crate::progress::Reporter;
 use crate::remote::{HostKey, Keys, Session};
-use crate::scenario::Scenario;
+use crate::scenario::{Action, Scenario};
 use crate::timeline::{Event, MachineEvent, Recorder, What};
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -56,11 +56,12 @@ impl Lab<'_> {
         self.recorder.note(What::Machine { host: host.to_owned(), event });
     }
 
-    /// Switches these hosts on, all at once, and waits until every control channel answers and every program is there.
+    /// Switches these hosts on, all at once, and waits until every control channel answers and every program that
+    /// steps from `from` on start is there.
     ///
     /// # Errors
     /// A machine that does not start or dies, a boot or a login that does not come to its end in time.
-    pub(super) fn bring_up(&mut self, hosts: &[String]) -> Result<()> {
+    pub(super) fn bring_up(&mut self, hosts: &[String], from: usize) -> Result<()> {
         let mark = self.watch.mark();
         let mut links = Vec::new();
         for host in hosts {
@@ -83,11 +84,11 @@ impl Lab<'_> {
                 .collect();
             starting.into_iter().try_for_each(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))?)
         })?;
-        self.await_boots(hosts, mark)
+        self.await_boots(hosts, mark, from)
     }
 
     /// Waits until these hosts, whose machines are starting, are up and their control channels answer.
-    pub(super) fn await_boots(&mut self, hosts: &[String], mark: Mark) -> Result<()> {
+    pub(super) fn await_boots(&mut self, hosts: &[String], mark: Mark, from: usize) -> Result<()> {
         let began = Instant::now();
         let (tell, deployed) = sync_channel(hosts.len().max(1));
         let mut opening = Vec::new();
@@ -101,7 +102,7 @@ impl Lab<'_> {
                 .map_err(|e| self.with_consoles(e, &waiting))?;
             waiting.retain(|h| *h != booted.host);
             self.reporter.now(&booted.host, "logging in", None);
-            opening.push((booted.host.clone(), self.open(&booted, tell.clone())?));
+            opening.push((booted.host.clone(), self.open(&booted, from, tell.clone())?));
         }
         for (host, opened) in opening {
             let opened = self.watch.result(&opened).map_err(|e| self.with_consoles(e, std::slice::from_ref(&host)))?;
@@ -122,10 +123,11 @@ impl Lab<'_> {
     fn open(
         &mut self,
         booted: &Booted,
+        from: usize,
         deployed: std::sync::mpsc::SyncSender<Result<()>>,
     ) -> Result<Receiver<Result<Opened>>> {
         let recorder = self.recorder.clone();
-        let needed = programs_of(self.scenario, &booted.host);
+        let needed = programs_needed(self.scenario, &booted.host, from);
         let guest = self.guest(&booted.host)?;
         guest.boot_ids.push(booted.boot_id.clone());
         guest.kernel.clone_from(&booted.kernel);
@@ -232,9 +234,13 @@ fn connect(
     Ok(Opened { session: Arc::new(session), word })
 }
 
-/// Our own programs that the scenario runs on this host.
-fn programs_of(scenario: &Scenario, host: &str) -> Vec<String> {
-    let words = scenario.programs.values().filter(|p| p.host == host).filter_map(|p| p.command.first());
+/// Our own programs that steps from `from` on start on this host: what no step will start needs no upload.
+fn programs_needed(scenario: &Scenario, host: &str, from: usize) -> Vec<String> {
+    let started = scenario.steps.iter().skip(from).filter_map(|step| match &step.action {
+        Action::Start { program, .. } => scenario.programs.get(program),
+        _ => None,
+    });
+    let words = started.filter(|p| p.host == host).filter_map(|p| p.command.first());
     let mut names: Vec<String> = words.filter(|w| embedded::guest_program(w).is_some()).cloned().collect();
     names.sort();
     names.dedup();

@@ -26,7 +26,7 @@ impl Lab<'_> {
             self.reporter.began(&id, text.clone());
             self.note_step(index, step, &text, StepEvent::Began);
             let began = Instant::now();
-            if let Err(error) = self.carry_out(step) {
+            if let Err(error) = self.carry_out(index, step) {
                 self.reporter.failed(&id, text.clone());
                 return Err(error.during(&format!("step {} ({text}, line {})", index + 1, step.line)));
             }
@@ -41,7 +41,7 @@ impl Lab<'_> {
         self.recorder.note(What::Step { index, name: step.name.clone(), text: text.to_owned(), event });
     }
 
-    fn carry_out(&mut self, step: &Step) -> Result<()> {
+    fn carry_out(&mut self, index: usize, step: &Step) -> Result<()> {
         let mark = self.watch.mark();
         match &step.action {
             Action::Start { program, until } => {
@@ -68,9 +68,9 @@ impl Lab<'_> {
             }
             Action::Run { host, command, within } => self.run(host, command, *within),
             Action::PowerOff(host) => self.power_off(host),
-            Action::PowerOn(host) => self.bring_up(std::slice::from_ref(host)),
-            Action::Reset(host) => self.restart(host, |lab, host| lab.guest(host)?.machine.reset()),
-            Action::Reboot(host) => self.restart(host, |lab, host| lab.ask_init(host, deadpeer_guest::REBOOT)),
+            Action::PowerOn(host) => self.bring_up(std::slice::from_ref(host), index),
+            Action::Reset(host) => self.restart(host, index, |lab, host| lab.guest(host)?.machine.reset()),
+            Action::Reboot(host) => self.restart(host, index, |lab, host| lab.ask_init(host, deadpeer_guest::REBOOT)),
             Action::Shutdown(host) => self.shut_down(host),
             Action::Unplug(host) => self.guest(host)?.machine.set_carrier(0, false),
             Action::Plug(host) => self.guest(host)?.machine.set_carrier(0, true),
@@ -143,7 +143,7 @@ impl Lab<'_> {
     }
 
     /// Has something restart the host, and waits until it is up again.
-    fn restart(&mut self, host: &str, by: impl FnOnce(&mut Self, &str) -> Result<()>) -> Result<()> {
+    fn restart(&mut self, host: &str, from: usize, by: impl FnOnce(&mut Self, &str) -> Result<()>) -> Result<()> {
         let mark = self.watch.mark();
         self.watch.unguard(host);
         self.guest(host)?.let_go();
@@ -154,7 +154,7 @@ impl Lab<'_> {
         })?;
         self.watch.guard(host);
         self.guest(host)?.forget_boot();
-        self.await_boots(&[host.to_owned()], mark)
+        self.await_boots(&[host.to_owned()], mark, from)
     }
 
     /// Shuts a host down in order; done when its machine is off.
