@@ -264,6 +264,14 @@ fn kvm_that_boots_a_guest_is_used_even_if_asked_from_the_cache() {
     assert_eq!(std::fs::read_to_string(bench.path("qemu-boots-the-probe.calls")).unwrap().lines().count(), 1);
 }
 
+#[test]
+fn a_parent_that_ignores_sigchld_does_not_take_the_proof_away() {
+    let script = r#"trap '' CHLD; exec "$0" power_off_asks_nobody --exact"#;
+    let out = Command::new("bash").args(["-c", script]).arg(std::env::current_exe().unwrap()).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success() && said.contains("1 passed"), "{said}");
+}
+
 /// The controller of the next test: this test program again, in a process of its own.
 #[test]
 #[ignore = "run by the next test"]

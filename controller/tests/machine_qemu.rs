@@ -4,8 +4,9 @@
 
 mod machine_support;
 
-use deadpeer::machine::qemu::{Info, Qemu};
-use deadpeer::machine::{Link, Machine};
+use deadpeer::machine::qemu::{Info, Probe, Qemu};
+use deadpeer::machine::{Choice, Link, Machine};
+use deadpeer::progress::Reporter;
 use deadpeer::timeline::{Ended, MachineEvent};
 use machine_support::{BASE, Bench, Guest, SOON, is_gone};
 use std::os::unix::net::UnixDatagram;
@@ -158,4 +159,22 @@ fn unplugging_takes_the_carrier_of_this_machine_and_lasts_over_a_power_cut() {
     machine.power_on(link().0).unwrap();
     bench.await_event(is_booted);
     await_carrier(&machine, "carrier 0.");
+}
+
+#[test]
+#[ignore = "needs DEADPEER_TEST_KERNEL and DEADPEER_TEST_INITRD"]
+fn the_accelerator_that_is_chosen_boots_a_guest() {
+    let bench = Bench::new();
+    let guest = Guest::script(&bench, "up");
+    let qemu = Info::qemu().unwrap();
+    let original = std::env::var_os("DEADPEER_TEST_INITRD").unwrap();
+    let probe = Probe::new(&guest.kernel, original.as_ref(), bench.folder.path());
+    let chosen = probe.choose(Choice::Auto, &qemu, &Reporter::silent()).unwrap();
+    println!("{chosen:?}");
+    assert_eq!(probe.choose(Choice::Auto, &qemu, &Reporter::silent()).unwrap(), chosen, "the same from the cache");
+    let mut config = bench.config(&guest);
+    config.accelerator = chosen.accelerator;
+    let mut machine = bench.machine(config, qemu);
+    machine.power_on(link().0).unwrap();
+    bench.await_event(is_booted);
 }

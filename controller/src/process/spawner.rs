@@ -2,7 +2,7 @@
 
 use super::{Change, Child, watch};
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{Pid, getpid, getppid};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -39,6 +39,7 @@ fn spawner() -> io::Result<Sender<Request>> {
     if let Some(sender) = &*slot {
         return Ok(sender.clone());
     }
+    keep_wait_statuses()?;
     let (sender, requests) = channel::<Request>();
     std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
         for Request { mut command, reply } in requests {
@@ -64,6 +65,15 @@ fn die_with_us(command: &mut Command) {
             if getppid() == us { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
         });
     }
+}
+
+/// Makes the kernel keep the wait status of a dead child until we take it. A parent that ignores SIGCHLD (a shell
+/// after `trap '' CHLD`, some daemons) hands that on to us through exec, and there would be no proof of any death.
+#[allow(unsafe_code)]
+fn keep_wait_statuses() -> io::Result<()> {
+    // SAFETY: the default disposition runs no code of ours, and nothing in this program handles SIGCHLD.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
+    Ok(())
 }
 
 fn gone() -> io::Error {

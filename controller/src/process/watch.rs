@@ -82,7 +82,7 @@ fn translate(status: nix::Result<WaitStatus>) -> Option<Change> {
         Ok(WaitStatus::Stopped(..)) => Some(Change::Stopped),
         Ok(WaitStatus::Continued(_)) => Some(Change::Continued),
         Ok(_) | Err(Errno::EINTR) => None,
-        // ECHILD: the controller was started with SIGCHLD ignored, so that the kernel kept no status.
+        // ECHILD: somebody else reaped it. Nobody should.
         Err(e) => Some(Change::Ended(Ended::Lost(format!("the kernel kept no wait status ({e})")))),
     }
 }

@@ -108,14 +108,14 @@ impl Tool {
         if let Some(named) = named.filter(|n| !n.is_empty()) {
             let path = PathBuf::from(named);
             return is_executable(&path).then_some(path).ok_or_else(|| {
-                Error::broken(format!("{} names no executable file: {}", self.variable, named.display()))
+                Error::broken(format!("{} names no executable file: {}", self.variable, named.to_string_lossy()))
                     .help(format!("unset {}, or set it to the path of a {}", self.variable, self.name))
             });
         }
         std::env::split_paths(search).map(|folder| folder.join(self.name)).find(|path| is_executable(path)).ok_or_else(
             || {
                 Error::broken(format!("{} is missing", self.name))
-                    .detail(format!("looked for it on PATH={}", search.display()))
+                    .detail(format!("looked for it on PATH={}", search.to_string_lossy()))
                     .help(self.install())
             },
         )
