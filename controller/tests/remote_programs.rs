@@ -202,8 +202,8 @@ fn two_endless_programs_and_an_upload_go_on_side_by_side() {
             (session.start("yes", told).unwrap(), events)
         })
         .collect();
-    session.upload(&vec![b'x'; 3_000_000], &host.path("large"), 0o644, LONG).unwrap();
-    assert_eq!(std::fs::metadata(host.path("large")).unwrap().len(), 3_000_000);
+    session.upload(&vec![b'x'; 1_000_000], &host.path("large"), 0o644, LONG).unwrap();
+    assert_eq!(std::fs::metadata(host.path("large")).unwrap().len(), 1_000_000);
     for (program, events) in programs {
         assert_eq!(events.line(), "y");
         program.signal("KILL").unwrap();

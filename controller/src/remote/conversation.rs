@@ -1,20 +1,21 @@
 //! One errand on its channel: opened, executed, listened to, closed.
 
 use super::errand::{Ear, Errand, Mouth, Next, Stream};
+use super::terminal;
 use super::transport::{AGAIN, Link};
 use crate::error::Error;
 use crate::timeline::Ended;
-use ssh2::{Channel, ErrorCode, PtyModeOpcode as Mode, PtyModes};
+use ssh2::{Channel, ErrorCode};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 /// How much of one stream is read in one turn, so that a flood on one channel leaves the others their turn.
-const READS: usize = 8;
+const READS: usize = 2;
 const CHUNK: usize = 16 * 1024;
 
 /// How much the host may send on a channel before we have read it. All channels share one connection, so a
 /// program that floods delays the others' answers by so much at most. (libssh2's own default is 2 MiB.)
-const WINDOW: u32 = 128 * 1024;
+const WINDOW: u32 = 64 * 1024;
 
 /// The largest packet we take; 32 KiB is what every implementation must (RFC 4253, section 6.1).
 const PACKET: u32 = 32 * 1024;
@@ -150,7 +151,7 @@ impl Conversation {
     fn step(&mut self, link: &mut Link) -> Result<bool, Trouble> {
         match self.stage {
             Stage::Open => self.open(link),
-            Stage::Terminal => self.ask_terminal(link),
+            Stage::Terminal => self.ask_for_terminal(link),
             Stage::Execute => self.execute(link),
             Stage::Talk => self.talk(link),
             Stage::Close => self.close(link),
@@ -171,11 +172,10 @@ impl Conversation {
         Ok(true)
     }
 
-    fn ask_terminal(&mut self, link: &mut Link) -> Result<bool, Trouble> {
+    fn ask_for_terminal(&mut self, link: &mut Link) -> Result<bool, Trouble> {
         let Some(channel) = self.channel.as_mut() else { return Ok(false) };
-        // Wide, so that tools which fit their lines to the terminal cut nothing off.
         let done = link
-            .call(|_| channel.request_pty("dumb", Some(terminal()), Some((1000, 50, 0, 0))))
+            .call(|_| channel.request_pty("dumb", Some(terminal::modes()), Some(terminal::SIZE)))
             .map_err(|e| trouble("provide a terminal", &e))?;
         if done.is_some() {
             self.stage = Stage::Execute;
@@ -245,11 +245,12 @@ impl Conversation {
             // Out of libssh2's socket, so that congestion shows.
             link.transport.collect().map_err(|e| Trouble::Session(e.to_string()))?;
         }
-        if self.mouth.bytes.is_empty() && self.mouth.end {
-            if link.call(|_| channel.send_eof()).map_err(|e| trouble("end the input", &e))?.is_some() {
-                self.mouth.end = false;
-                moved = true;
-            }
+        if !(self.mouth.bytes.is_empty() && self.mouth.end) {
+            return Ok(moved);
+        }
+        if link.call(|_| channel.send_eof()).map_err(|e| trouble("end the input", &e))?.is_some() {
+            self.mouth.end = false;
+            moved = true;
         }
         Ok(moved)
     }
@@ -275,41 +276,6 @@ impl Conversation {
         Ok(true)
     }
 }
-
-/// The terminal of a program: lines are handed to it when they are whole (ICANON), ^D is the end of its input, and
-/// nothing else has a meaning: no echo, no signal keys, no flow control, no editing, output as it was written.
-/// A C program sees a terminal all the same, and flushes its stdout at each line.
-fn terminal() -> PtyModes {
-    let mut modes = PtyModes::new();
-    for on in [Mode::ICANON, Mode::CS8] {
-        modes.set_boolean(on, true);
-    }
-    for off in [
-        Mode::ECHO,
-        Mode::ECHONL,
-        Mode::ISIG,
-        Mode::IEXTEN,
-        Mode::ICRNL,
-        Mode::INLCR,
-        Mode::IGNCR,
-        Mode::ISTRIP,
-        Mode::IXON,
-        Mode::IXANY,
-        Mode::IMAXBEL,
-        Mode::OPOST,
-        Mode::ONLCR,
-    ] {
-        modes.set_boolean(off, false);
-    }
-    for none in [Mode::VERASE, Mode::VKILL, Mode::VEOL, Mode::VEOL2, Mode::VWERASE, Mode::VLNEXT, Mode::VREPRINT] {
-        modes.set_character(none, None);
-    }
-    modes.set_character(Mode::VEOF, Some(END_OF_FILE as char));
-    modes
-}
-
-/// What is typed for end of file: ^D.
-pub(super) const END_OF_FILE: u8 = 4;
 
 /// Exit status or signal. A host that tells neither looks like exit status 0 to libssh2's binding.
 fn how_ended(channel: &Channel) -> Result<Ended, ssh2::Error> {

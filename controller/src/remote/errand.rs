@@ -11,7 +11,7 @@ pub(super) struct Errand {
     pub(super) name: String,
     /// For the user's shell.
     pub(super) command: String,
-    /// On a terminal that neither echoes nor changes anything (see `conversation::terminal`).
+    /// On a terminal that neither echoes nor changes anything (see `terminal`).
     pub(super) terminal: bool,
     /// How long it may take until [`Ear::satisfied`].
     pub(super) limit: Duration,

@@ -45,12 +45,14 @@ mod pump;
 mod run;
 mod session;
 mod shell;
+mod terminal;
 mod transport;
 mod upload;
 
 pub use keys::{HostKey, HostKeyPublic, Keys};
 pub use lines::MAX_LINE;
-pub use program::{MAX_TYPED, Program};
+pub use program::Program;
 pub use run::{MAX_OUTPUT, Output};
 pub use session::Session;
 pub use shell::quote;
+pub use terminal::MAX_TYPED;

@@ -1,19 +1,15 @@
 //! A program that runs while the scenario goes on.
 
-use super::conversation::END_OF_FILE;
 use super::errand::{Ear, Errand, Mouth, Next, Stream};
 use super::lines::Lines;
 use super::pump::gone;
 use super::run;
 use super::session::Line;
+use super::terminal::{END_OF_FILE, MAX_TYPED};
 use crate::error::{Error, Result};
 use crate::timeline::{Ended, ProgramEvent};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
-
-/// The longest line, in bytes without its newline, that can be typed: a terminal keeps 4096 with the newline and
-/// drops what comes beyond (termios(3), "Canonical and noncanonical mode").
-pub const MAX_TYPED: usize = 4095;
 
 /// How long a host may take to start a program, or to deliver a signal.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -204,9 +204,11 @@ impl Events {
 
 /// The lines among events.
 pub fn lines(events: &[ProgramEvent]) -> Vec<&str> {
-    let line = |event| match event {
-        &ProgramEvent::Line { ref text } => Some(text.as_str()),
-        _ => None,
-    };
-    events.iter().filter_map(line).collect()
+    let mut lines = Vec::new();
+    for event in events {
+        if let ProgramEvent::Line { text } = event {
+            lines.push(text.as_str());
+        }
+    }
+    lines
 }
