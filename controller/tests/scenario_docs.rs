@@ -34,7 +34,7 @@ fn tables_are_those_of_the_types() {
             _ => out += &format!("{line}\n"),
         }
     }
-    scenario::is_current(REFERENCE, &out);
+    scenario::is_current(REFERENCE, &out, "UPDATE_SCHEMA");
 }
 
 #[test]

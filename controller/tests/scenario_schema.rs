@@ -10,7 +10,7 @@ use serde_json::Value;
 #[test]
 fn the_committed_schema_is_current() {
     let text = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
-    scenario::is_current("docs/scenario.schema.json", &text);
+    scenario::is_current("docs/scenario.schema.json", &text, "UPDATE_SCHEMA");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod source;
 mod text;
 mod units;
 mod words;
+mod wrap;
 
 pub use catalogue::Catalogue;
 pub use file::load;

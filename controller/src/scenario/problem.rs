@@ -3,6 +3,7 @@
 //! A [`Problem`] is a fact, a place in the file, a word under the caret, and what helps. Problems are shown in
 //! the order of the file, whichever check found them.
 
+use super::wrap::wrapped;
 use crate::error::Error;
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents, SourceCode,
@@ -14,8 +15,8 @@ use std::ops::Range;
 /// So many problems are shown; the rest is counted.
 const SHOWN: usize = 20;
 
-/// Columns to which sentences are wrapped. Fixed, so that the same problems are the same text everywhere.
-const WIDTH: usize = 100;
+/// Columns to which sentences are wrapped, without what stands before them. Fixed, so that the same problems are the same text everywhere.
+const WIDTH: usize = 90;
 
 /// A place in the file: byte offsets.
 pub(super) type Span = Range<usize>;
@@ -88,8 +89,8 @@ impl Problem {
         let first = first.map(|(words, span)| LabeledSpan::new_primary_with_span(words, span));
         let others = self.others.iter().map(|(span, words)| label((span, words)));
         let others = others.map(|(words, span)| LabeledSpan::new_with_span(words, span));
-        let mut diagnostic = MietteDiagnostic::new(self.message.clone()).with_labels(first.chain(others));
-        diagnostic.help.clone_from(&self.help);
+        let mut diagnostic = MietteDiagnostic::new(wrapped(&self.message, WIDTH, 0)).with_labels(first.chain(others));
+        diagnostic.help = self.help.as_ref().map(|help| wrapped(help, WIDTH, 0));
         diagnostic
     }
 }
@@ -166,10 +167,9 @@ pub fn render(problems: &Problems, colour: bool) -> String {
     let mut theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     theme.characters = ThemeCharacters { underline: '^', underbar: '^', ..ThemeCharacters::unicode() };
     let handler = GraphicalReportHandler::new_themed(theme)
-        .with_width(WIDTH)
         .with_context_lines(1)
         .with_links(false)
-        .with_break_words(false)
+        .with_wrap_lines(false)
         .without_syntax_highlighting();
     let mut out = String::new();
     let all = problems.list();
@@ -260,7 +260,8 @@ fn drawable(span: &Span, text: &str) -> Span {
     start..start + first_line
 }
 
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+/// Line and column of a byte, both from 1, the column in characters.
+pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let mut offset = offset.min(text.len());
     while !text.is_char_boundary(offset) {
         offset -= 1;

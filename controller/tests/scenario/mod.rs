@@ -14,12 +14,13 @@ pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// Compares a committed file with what it should be; with `UPDATE_SCHEMA=1` rewrites it.
-pub(crate) fn is_current(path: &str, wanted: &str) {
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+/// Compares a committed file with what it should be; with the environment variable `update` set, rewrites it.
+pub(crate) fn is_current(path: &str, wanted: &str, update: &str) {
+    if std::env::var_os(update).is_some() {
         std::fs::write(root().join(path), wanted).unwrap();
     }
-    assert!(read(path) == wanted, "{path} is stale: run the tests once with UPDATE_SCHEMA=1");
+    let committed = std::fs::read_to_string(root().join(path)).unwrap_or_default();
+    assert!(committed == wanted, "{path} is stale; if this is right, run the test with {update}=1:\n{wanted}");
 }
 
 /// The scenarios of the catalogue: path and text.
