@@ -4,7 +4,7 @@ use super::folder::Folder;
 use super::guest::{Guest, HostKeys, ask_kernel};
 use super::interrupt::Interrupt;
 use super::lab::{COMMAND_WITHIN, Lab, keys_for};
-use super::phases::{Kind as PhaseKind, Phases};
+use super::phases::Phases;
 use super::watch::Watch;
 use super::{Found, Options};
 use crate::cable::{Cable, Port};
@@ -14,8 +14,9 @@ use crate::judge;
 use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Mac, Machine};
 use crate::progress::Reporter;
+use crate::report::{EventWriter, PhaseKind};
 use crate::scenario::{Host, Init, Scenario};
-use crate::timeline::{Clock, Event, Recorder};
+use crate::timeline::{Clock, Event, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
@@ -32,15 +33,8 @@ pub(super) struct Carried {
     pub(super) error: Option<Error>,
     /// Everything witnessed, in order.
     pub(super) timeline: Vec<Event>,
-    /// What is known of each host.
-    pub(super) hosts: BTreeMap<String, HostFacts>,
-}
-
-/// What is known of a host at the end.
-#[derive(Debug, Default)]
-pub(super) struct HostFacts {
-    pub(super) boot_ids: Vec<String>,
-    pub(super) kernel: String,
+    /// Until when the lab was watched.
+    pub(super) watched: LabTime,
 }
 
 impl Carried {
@@ -75,7 +69,7 @@ pub(super) fn conduct(
         scenario,
         guests,
         cable,
-        watch: Watch::new(source, interrupt.clone()),
+        watch: Watch::new(source, interrupt.clone()).write_to(EventWriter::create(&folder.file("events.jsonl"))?),
         recorder,
         reporter,
         phases: std::mem::replace(phases, Phases::start()),
@@ -84,13 +78,13 @@ pub(super) fn conduct(
     lab.phases.end("put the lab together", PhaseKind::Overhead);
     let lived = live(&mut lab);
     lab.tear_down();
-    let Lab { guests, cable, mut watch, phases: used, .. } = lab;
+    let watched = clock.now();
+    let Lab { cable, mut watch, phases: used, .. } = lab;
     *phases = used;
     let captured = cable.finish();
     let timeline = watch.timeline();
     phases.end("tear down", PhaseKind::Overhead);
-    let hosts = guests.into_values().map(|g| (g.name, HostFacts { boot_ids: g.boot_ids, kernel: g.kernel })).collect();
-    Ok(Carried { error: lived.and(captured.map(|_| ())).err(), timeline, hosts })
+    Ok(Carried { error: lived.and(captured.map(|_| ())).err(), timeline, watched })
 }
 
 /// The life of a lab: boot, steps, what the expectations still wait for, and the kernels' last word.

@@ -1,13 +1,14 @@
 //! The running lab: cable, guests, and how a host comes up and goes down.
 
 use super::guest::{Guest, HostKeys, KernelWord, ask_kernel};
-use super::phases::{Kind, Phases};
+use super::phases::Phases;
 use super::watch::{Mark, Watch};
 use crate::cable::Cable;
 use crate::embedded;
 use crate::error::{Error, Result};
 use crate::machine::Link;
 use crate::progress::Reporter;
+use crate::report::PhaseKind;
 use crate::remote::{HostKey, Keys, Session};
 use crate::scenario::{Action, Scenario};
 use crate::timeline::{Event, MachineEvent, Recorder, What};
@@ -109,13 +110,14 @@ impl Lab<'_> {
             self.note(&host, opened.word.carrier_event());
             self.guest(&host)?.session = Some(opened.session);
         }
-        self.phases.end(format!("boot {}", hosts.join(", ")), Kind::Boot);
+        let kind = if from == 0 { PhaseKind::Boot } else { PhaseKind::Reboot };
+        self.phases.end(format!("boot {}", hosts.join(", ")), kind);
         drop(tell);
         self.await_deployed(&deployed)?;
         for host in hosts {
             self.reporter.done(host, format!("up after {:.1} s", began.elapsed().as_secs_f64()));
         }
-        self.phases.end(format!("deploy to {}", hosts.join(", ")), Kind::Overhead);
+        self.phases.end(format!("deploy to {}", hosts.join(", ")), PhaseKind::Overhead);
         Ok(())
     }
 

@@ -23,11 +23,12 @@ use crate::image::{self, Image};
 use crate::machine::Choice;
 use crate::machine::qemu::{Chosen, Info, Probe};
 use crate::progress::Reporter;
-use crate::report::RunResult;
+use crate::report::{PhaseKind, RunResult};
+
 use crate::scenario::Scenario;
 use crate::timeline::{Clock, Event};
 use folder::Folder;
-use phases::{Kind as PhaseKind, Phases};
+use phases::Phases;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +50,10 @@ pub struct Options {
 pub struct Run {
     /// `result.json`.
     pub result: RunResult,
+    /// The error that ended it, if the lab broke or the user interrupted.
+    pub error: Option<Error>,
+
+
     /// `events.jsonl`.
     pub timeline: Vec<Event>,
 }
@@ -75,14 +80,14 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     let _log = RunLog::open(&folder.file("controller.log"), clock)?;
     let found = find(options, reporter, interrupt, &mut phases);
     let carried = match &found {
-        Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases)
-            .unwrap_or_else(assemble::Carried::broken),
-        Err(error) => assemble::Carried::broken(error.clone()),
-    };
+        Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases),
+        Err(error) => Err(error.clone()),
+    }
+    .unwrap_or_else(assemble::Carried::broken);
     if let Some(error) = carried.error.as_ref().filter(|e| e.kind != Kind::Interrupted) {
         tracing::error!("{error}");
     }
-    outcome::conclude(scenario, found.ok().as_ref(), carried, folder, started, phases)
+    outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, started, phases)
 }
 
 /// Finds QEMU and what accelerates it, and makes sure of the image.

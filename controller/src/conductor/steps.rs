@@ -1,10 +1,10 @@
 //! Carries out a scenario's steps.
 
 use super::lab::Lab;
-use super::phases::Kind;
 use super::watch::Mark;
 use crate::error::{Error, Result};
 use crate::remote::quote;
+use crate::report::PhaseKind;
 use crate::scenario::{Action, Pattern, Step, Until};
 use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
 use std::sync::Arc;
@@ -193,13 +193,26 @@ fn ended_instead(program: &str, wanted: &Pattern, how: &Ended) -> Error {
     error
 }
 
-fn kind_of(action: &Action) -> Kind {
+/// Whose time the rest of a step is; a boot that it asked for has been counted by then.
+fn kind_of(action: &Action) -> PhaseKind {
     match action {
-        Action::PowerOn(_) | Action::Reset(_) | Action::Reboot(_) | Action::Shutdown(_) => Kind::Boot,
-        Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. } if until.is_none() => Kind::Overhead,
-        Action::Start { .. } | Action::Type { .. } | Action::EndInput { .. } | Action::Await { .. } | Action::Run { .. } | Action::Pause(_) => {
-            Kind::Wait
+        Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. } if until.is_none() => {
+            PhaseKind::Step
         }
-        Action::Signal { .. } | Action::PowerOff(_) | Action::Unplug(_) | Action::Plug(_) | Action::Cable(_) => Kind::Overhead,
+        Action::Start { .. }
+        | Action::Type { .. }
+        | Action::EndInput { .. }
+        | Action::Await { .. }
+        | Action::Run { .. }
+        | Action::Pause(_) => PhaseKind::Wait,
+        Action::Shutdown(_) => PhaseKind::Reboot,
+        Action::PowerOn(_)
+        | Action::Reset(_)
+        | Action::Reboot(_)
+        | Action::Signal { .. }
+        | Action::PowerOff(_)
+        | Action::Unplug(_)
+        | Action::Plug(_)
+        | Action::Cable(_) => PhaseKind::Step,
     }
 }

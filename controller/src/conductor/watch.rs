@@ -5,8 +5,10 @@
 
 use super::interrupt::Interrupt;
 use crate::error::{Error, Result};
+use crate::report::EventWriter;
 use crate::timeline::{Event, LabTime, MachineEvent, What};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,8 @@ pub(super) struct Watch {
     events: Vec<Event>,
     /// Hosts that are meant to be alive: whatever ends them is a fault.
     guarded: BTreeSet<String>,
+    /// `events.jsonl` as it grows, for a controller that does not come to its end.
+    written: Option<EventWriter<File>>,
     /// Faults seen and not yet told.
     fault: Option<Error>,
 }
@@ -39,7 +43,13 @@ impl Mark {
 
 impl Watch {
     pub(super) fn new(source: Receiver<Event>, interrupt: Interrupt) -> Self {
-        Self { source, interrupt, events: Vec::new(), guarded: BTreeSet::new(), fault: None }
+        Self { source, interrupt, events: Vec::new(), guarded: BTreeSet::new(), written: None, fault: None }
+    }
+
+    /// Writes every event to `writer`, too, in the order of arrival.
+    pub(super) fn write_to(mut self, writer: EventWriter<File>) -> Self {
+        self.written = Some(writer);
+        self
     }
 
     /// From now on the end of this host's machine is a fault.
@@ -58,11 +68,6 @@ impl Watch {
             self.take(event);
         }
         Mark(self.events.len())
-    }
-
-    /// All events so far, in order of arrival.
-    pub(super) fn events(&self) -> &[Event] {
-        &self.events
     }
 
     /// Waits for the first event after `mark` that `wanted` accepts.
@@ -176,6 +181,10 @@ impl Watch {
             if self.guarded.contains(host) && self.fault.is_none() {
                 self.fault = fault(host, machine, event.at);
             }
+        }
+        if let Some(Err(error)) = self.written.as_mut().map(|writer| writer.write(&event)) {
+            self.written = None;
+            self.fault.get_or_insert(error);
         }
         self.events.push(event);
     }

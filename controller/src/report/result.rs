@@ -104,6 +104,8 @@ pub struct Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseKind {
+    /// Building the image: the first run only.
+    Image,
     /// The hosts' first boot.
     Boot,
     /// A boot that a step asks for.
