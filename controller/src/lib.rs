@@ -13,6 +13,7 @@ pub mod error;
 pub mod image;
 pub mod judge;
 pub mod machine;
+pub mod process;
 pub mod progress;
 pub mod remote;
 pub mod report;
