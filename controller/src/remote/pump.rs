@@ -1,0 +1,219 @@
+//! The thread that owns a connection and carries every errand on it forward.
+
+use super::conversation::Conversation;
+use super::errand::Errand;
+use super::transport::Link;
+use crate::error::{Error, Result};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::EventFd;
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+/// A host that has said nothing at all for this long, although asked, is lost.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What callers ask of the pump.
+pub(super) enum Order {
+    /// Carry out an errand, known by this number from now on.
+    Go(u64, Errand),
+    /// Give more to read to the errand with this number; then tell whether it still goes on.
+    Say(u64, Vec<u8>, Sender<bool>),
+    /// End the session in order.
+    Quit,
+}
+
+/// How callers reach the pump. Cheap to clone, usable from any thread.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    orders: Sender<Order>,
+    bell: Arc<EventFd>,
+}
+
+impl Desk {
+    pub(super) fn new(orders: Sender<Order>, bell: Arc<EventFd>) -> Self {
+        Self { orders, bell }
+    }
+
+    /// Hands in an order. An error: the session is over.
+    pub(super) fn order(&self, order: Order) -> Result<()> {
+        self.orders.send(order).map_err(|_| gone())?;
+        // Cannot fail but by overflow, and then the bell rings already.
+        let _ = self.bell.write(1);
+        Ok(())
+    }
+}
+
+/// The error for whoever asks something of a session that is over.
+pub(super) fn gone() -> Error {
+    Error::broken("the control connection to the host is over")
+}
+
+/// Why the pump stops.
+enum Stop {
+    /// It was asked to.
+    Asked,
+    /// The session is of no more use, for this reason.
+    Lost(String),
+}
+
+pub(super) struct Pump {
+    link: Link,
+    orders: Receiver<Order>,
+    bell: Arc<EventFd>,
+    conversations: BTreeMap<u64, Conversation>,
+    /// A sign of life was asked for at this time.
+    probed: Option<Instant>,
+}
+
+impl Pump {
+    pub(super) fn new(link: Link, orders: Receiver<Order>, bell: Arc<EventFd>) -> Self {
+        link.ssh.set_keepalive(true, 2); // less is refused; it is sent when `probe` says so alone
+        Self { link, orders, bell, conversations: BTreeMap::new(), probed: None }
+    }
+
+    /// Works until the session is over, then tells everybody who waits, and last `on_lost`, unless asked to stop.
+    pub(super) fn work(mut self, on_lost: impl FnOnce(String)) {
+        let stop = loop {
+            match self.turn() {
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Err(e) = self.wait() {
+                        break Stop::Lost(format!("waiting for the host failed: {e}"));
+                    }
+                }
+                Err(stop) => break stop,
+            }
+        };
+        let why = match &stop {
+            Stop::Asked => "the controller ended the session",
+            Stop::Lost(why) => why,
+        };
+        for (_, mut conversation) in std::mem::take(&mut self.conversations) {
+            conversation.give_up(conversation.lost(why));
+        }
+        match stop {
+            Stop::Asked => self.farewell(),
+            Stop::Lost(why) => {
+                drop(self);
+                on_lost(why);
+            }
+        }
+    }
+
+    /// One round over everything. True: something got on, so that another round may get on too.
+    fn turn(&mut self) -> Result<bool, Stop> {
+        self.take_orders()?;
+        let lost = |e: std::io::Error| Stop::Lost(format!("the way to libssh2 failed: {e}"));
+        let mut moved = self.link.transport.carry().map_err(lost)?;
+        let mut opening = false;
+        for conversation in self.conversations.values_mut() {
+            // libssh2 opens one channel at a time: its state for that is the session's, not the channel's.
+            if conversation.opening() && std::mem::replace(&mut opening, true) {
+                continue;
+            }
+            moved |= conversation.advance(&mut self.link).map_err(Stop::Lost)?;
+        }
+        self.conversations.retain(|_, conversation| !conversation.over());
+        moved |= self.link.transport.carry().map_err(lost)?;
+        if !moved {
+            if let Some(why) = self.link.transport.ended() {
+                return Err(Stop::Lost(why.to_owned()));
+            }
+        }
+        self.watch_time()?;
+        Ok(moved)
+    }
+
+    fn take_orders(&mut self) -> Result<(), Stop> {
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Go(id, errand)) => {
+                    self.conversations.insert(id, Conversation::new(errand));
+                }
+                Ok(Order::Say(id, bytes, answer)) => {
+                    let taken = self.conversations.get_mut(&id).is_some_and(|conversation| conversation.say(&bytes));
+                    // Whoever asked and does not wait for the answer does not care.
+                    let _ = answer.send(taken);
+                }
+                Ok(Order::Quit) | Err(TryRecvError::Disconnected) => return Err(Stop::Asked),
+                Err(TryRecvError::Empty) => return Ok(()),
+            }
+        }
+    }
+
+    /// Ends what is overdue, and the session if the host is silent.
+    fn watch_time(&mut self) -> Result<(), Stop> {
+        let now = Instant::now();
+        let heard = self.link.transport.heard();
+        let silent_since = |asked: Instant| heard.is_none_or(|heard| heard < asked);
+        let silent = |asked: Instant| {
+            let silence = now.duration_since(asked);
+            (silence >= SILENCE && silent_since(asked))
+                .then(|| Stop::Lost(format!("the host has been silent for {:.1} s", silence.as_secs_f64())))
+        };
+        if let Some(asked) = self.probed {
+            if let Some(lost) = silent(asked) {
+                return Err(lost);
+            }
+            if !silent_since(asked) {
+                self.probed = None;
+            }
+        }
+        let mut overdue = false;
+        for conversation in self.conversations.values_mut() {
+            if conversation.deadline().is_some_and(|deadline| deadline <= now) {
+                if let Some(lost) = silent(conversation.asked()) {
+                    return Err(lost);
+                }
+                conversation.give_up(conversation.overdue());
+                overdue = true;
+            }
+        }
+        if overdue && self.probed.is_none() {
+            self.probe()?;
+        }
+        Ok(())
+    }
+
+    /// Asks the host for a sign of life; any byte will do. The command is late: is it the command, or the host?
+    fn probe(&mut self) -> Result<(), Stop> {
+        self.link
+            .call(|ssh| ssh.keepalive_send())
+            .map_err(|e| Stop::Lost(format!("SSH could not ask for a sign of life: {}", e.message())))?;
+        self.probed = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Waits until the host or a caller has something to say, or a deadline passes.
+    fn wait(&mut self) -> Result<(), Errno> {
+        let probe = self.probed.map(|asked| asked + SILENCE);
+        let next = self.conversations.values().filter_map(Conversation::deadline).chain(probe).min();
+        let timeout = match next {
+            None => PollTimeout::NONE,
+            Some(next) => {
+                let left = next.saturating_duration_since(Instant::now());
+                // Rounded up: waking a moment too early would be a busy loop.
+                PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
+            }
+        };
+        let mut fds = [self.link.transport.awaited(), PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Err(Errno::EINTR) | Ok(_) => {}
+            Err(e) => return Err(e),
+        }
+        if fds[1].any() == Some(true) {
+            self.bell.read()?;
+        }
+        Ok(())
+    }
+
+    /// Says goodbye, as far as that goes without waiting.
+    fn farewell(mut self) {
+        let _ = self.link.call(|ssh| ssh.disconnect(None, "the run is over", None));
+        let _ = self.link.transport.carry();
+    }
+}

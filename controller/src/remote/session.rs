@@ -1,0 +1,144 @@
+//! The handle to a host's control connection.
+
+use super::errand::Errand;
+use super::keys::{HostKeyPublic, Keys};
+use super::pump::{Desk, Order, Pump};
+use super::{Output, Program};
+use super::{connect, program, run, upload};
+use crate::error::{Context, Error, Result};
+use crate::timeline::ProgramEvent;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Who the controller is on a guest.
+const USER: &str = "root";
+
+/// A control connection to a host. Usable from several threads at once; dropping it ends the connection, and with it
+/// the programs started over it.
+#[derive(Debug)]
+pub struct Session {
+    line: Line,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Session {
+    /// Connects to a host's SSH server as root, checks that its key is `host_key`, and logs in with `keys`.
+    ///
+    /// `on_lost` is called once, from the session's own thread, if the connection is lost; not when it is dropped.
+    ///
+    /// # Errors
+    /// Nobody listens at `address`, the host key is another one, our key is refused, or it is not done `within` the
+    /// time given. The error says what was awaited.
+    pub fn connect(
+        address: SocketAddr,
+        keys: &Keys,
+        host_key: &HostKeyPublic,
+        within: Duration,
+        on_lost: impl FnOnce(String) + Send + 'static,
+    ) -> Result<Self> {
+        Self::connect_as(USER, address, keys, host_key, within, on_lost)
+    }
+
+    /// As [`connect`](Self::connect), as another user.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect_as(
+        user: &str,
+        address: SocketAddr,
+        keys: &Keys,
+        host_key: &HostKeyPublic,
+        within: Duration,
+        on_lost: impl FnOnce(String) + Send + 'static,
+    ) -> Result<Self> {
+        let link = connect::connect(address, user, keys, host_key, within)?;
+        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .broken(|| "no eventfd to be had".to_owned())?;
+        let bell = Arc::new(bell);
+        let (orders, taken) = mpsc::channel();
+        let pump = Pump::new(link, taken, Arc::clone(&bell));
+        let thread = std::thread::Builder::new()
+            .name(format!("ssh {}", address.port()))
+            .spawn(move || pump.work(on_lost))
+            .broken(|| "no thread to be had for the control connection".to_owned())?;
+        let line = Line { desk: Desk::new(orders, bell), next: Arc::new(AtomicU64::new(0)) };
+        Ok(Self { line, thread: Some(thread) })
+    }
+
+    /// Runs `command` by the user's shell, with nothing to read, until it ends.
+    ///
+    /// # Errors
+    /// It did not end `within` the time given: its channel is closed, and the error shows what it had printed. Or it
+    /// printed more than [`MAX_OUTPUT`](super::MAX_OUTPUT), or the host was lost. *How* it ended is no error: see
+    /// [`Output::success`].
+    pub fn run(&self, command: &str, within: Duration) -> Result<Output> {
+        run::run(&self.line, command, within)
+    }
+
+    /// Writes `bytes` to the file `path` on the host, with permissions `mode` (as in `0o755`): whole or not at all,
+    /// its SHA-256 checked there, and safe from a power cut once this returns. A file that already is so is left
+    /// as it is, and nothing is sent.
+    ///
+    /// # Errors
+    /// It cannot be written, in the host's own words; or not `within` the time given; or the host was lost.
+    pub fn upload(&self, bytes: &[u8], path: &str, mode: u32, within: Duration) -> Result<()> {
+        upload::upload(&self.line, bytes, path, mode, within)
+    }
+
+    /// Starts a program: `command` is a simple command for a POSIX shell (see [`quote`](super::quote)), which is
+    /// replaced by it. Returns when it runs.
+    ///
+    /// The program has a terminal that does not echo, so it prints its lines when they are whole. `events` is told
+    /// [`Started`](ProgramEvent::Started) first, then each line as it comes and each input as it goes, and
+    /// [`Ended`](ProgramEvent::Ended) last. It is called from the session's own thread: it must not block, nor
+    /// call this session.
+    ///
+    /// # Errors
+    /// There is no such command on the host (of kind usage; nothing was told to `events` then), the host does not
+    /// start it, or the host was lost.
+    pub fn start(&self, command: &str, events: impl FnMut(ProgramEvent) + Send + 'static) -> Result<Program> {
+        program::start(&self.line, command, Box::new(events))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Refused only if the session is over already.
+        let _ = self.line.desk.order(Order::Quit);
+        // Dropped by `on_lost` or by a program's events, it would wait for itself.
+        if let Some(thread) = self.thread.take().filter(|it| it.thread().id() != std::thread::current().id()) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A line to the pump: what the session and its programs hold.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    desk: Desk,
+    next: Arc<AtomicU64>,
+}
+
+impl Line {
+    /// Hands in an errand; its number.
+    pub(super) fn go(&self, errand: Errand) -> Result<u64> {
+        if errand.command.contains('\0') {
+            return Err(Error::usage("a command must not contain a NUL byte"));
+        }
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.desk.order(Order::Go(id, errand))?;
+        Ok(id)
+    }
+
+    /// Gives an errand more to read. False: it is over.
+    pub(super) fn say(&self, id: u64, bytes: Vec<u8>) -> Result<bool> {
+        let (answer, answered) = mpsc::channel();
+        self.desk.order(Order::Say(id, bytes, answer))?;
+        // The pump drops its end when it stops: then the errand is over as well.
+        Ok(answered.recv().unwrap_or(false))
+    }
+}

@@ -1,0 +1,181 @@
+//! The bytes between the TCP connection and libssh2.
+//!
+//! libssh2 is given one end of a socket pair as its socket. What it sends is taken out of the other end at once
+//! and kept here until TCP takes it, so its sends never find the way blocked for longer than one repeated call
+//! ([`Link::call`]). The end of the connection is not passed on to libssh2: it would refuse to hand out what had
+//! come before. The pump is told instead ([`Transport::ended`]), when all of that is read.
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+/// Above so many bytes that TCP has not yet taken, channels write no more.
+const CONGESTED: usize = 256 * 1024;
+
+/// How much is read from a socket at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Moves bytes between TCP and libssh2's socket.
+pub(super) struct Transport {
+    tcp: TcpStream,
+    /// Our end of the pair.
+    near: UnixStream,
+    inbound: Vec<u8>,
+    outbound: Vec<u8>,
+    heard: Option<Instant>,
+    /// Why nothing can be sent any more. What the host had said before may still wait to be read.
+    mute: Option<String>,
+    end: Option<String>,
+    chunk: Box<[u8]>,
+}
+
+impl Transport {
+    /// Takes over `tcp`; also gives libssh2's end of the pair.
+    pub(super) fn new(tcp: TcpStream) -> io::Result<(Self, UnixStream)> {
+        tcp.set_nonblocking(true)?;
+        tcp.set_nodelay(true)?;
+        let (near, far) = UnixStream::pair()?;
+        near.set_nonblocking(true)?;
+        far.set_nonblocking(true)?;
+        let chunk = vec![0; CHUNK].into_boxed_slice();
+        let (inbound, outbound) = (Vec::new(), Vec::new());
+        Ok((Self { tcp, near, inbound, outbound, heard: None, mute: None, end: None, chunk }, far))
+    }
+
+    /// Moves what can be moved, both ways. True: something was moved, or the connection was found ended.
+    pub(super) fn carry(&mut self) -> io::Result<bool> {
+        let mut moved = self.collect()?;
+        moved |= self.send();
+        if self.inbound.is_empty() && self.end.is_none() {
+            match self.tcp.read(&mut self.chunk) {
+                Ok(0) => {
+                    let closed = || "the connection was closed by the other side".to_owned();
+                    self.end = Some(self.mute.take().unwrap_or_else(closed));
+                }
+                Ok(n) => {
+                    self.heard = Some(Instant::now());
+                    self.inbound.extend_from_slice(&self.chunk[..n]);
+                }
+                Err(e) if would_block(&e) => self.end = self.mute.take(),
+                Err(e) => self.end = Some(format!("the connection was cut: {}", words(&e))),
+            }
+            moved |= self.end.is_some() || !self.inbound.is_empty();
+        }
+        while !self.inbound.is_empty() {
+            match self.near.write(&self.inbound) {
+                Ok(n) => {
+                    self.inbound.drain(..n);
+                    moved = true;
+                }
+                Err(e) if would_block(&e) => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Takes what libssh2 has sent out of the pair, so that it can send more. True: there was something.
+    pub(super) fn collect(&mut self) -> io::Result<bool> {
+        let mut moved = false;
+        loop {
+            match self.near.read(&mut self.chunk) {
+                Ok(0) => return Ok(moved),
+                Ok(n) => {
+                    self.outbound.extend_from_slice(&self.chunk[..n]);
+                    moved = true;
+                }
+                Err(e) if would_block(&e) => return Ok(moved),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    fn send(&mut self) -> bool {
+        let mut sent = 0;
+        while sent < self.outbound.len() && self.mute.is_none() && self.end.is_none() {
+            match self.tcp.write(&self.outbound[sent..]) {
+                Ok(n) => sent += n,
+                Err(e) if would_block(&e) => break,
+                Err(e) => self.mute = Some(format!("the connection was cut: {}", words(&e))),
+            }
+        }
+        self.outbound.drain(..sent);
+        sent > 0
+    }
+
+    /// Why the connection is over, if it is, and all that had come is with libssh2.
+    pub(super) fn ended(&self) -> Option<&str> {
+        self.inbound.is_empty().then_some(self.end.as_deref()).flatten()
+    }
+
+    /// When the last byte came from the host.
+    pub(super) fn heard(&self) -> Option<Instant> {
+        self.heard
+    }
+
+    /// Whether so much waits for TCP that nobody should write more.
+    pub(super) fn congested(&self) -> bool {
+        self.outbound.len() > CONGESTED
+    }
+
+    /// What to wait for with poll(2) before [`carry`](Self::carry) can move more.
+    pub(super) fn awaited(&self) -> PollFd<'_> {
+        let mut events = PollFlags::empty();
+        // While libssh2 has not taken what came, no more is read.
+        events.set(PollFlags::POLLIN, self.inbound.is_empty());
+        events.set(PollFlags::POLLOUT, !self.outbound.is_empty());
+        PollFd::new(self.tcp.as_fd(), events)
+    }
+}
+
+/// libssh2's session and the transport below it.
+pub(super) struct Link {
+    // In this order: libssh2's last words at its end need somewhere to go.
+    pub(super) ssh: ssh2::Session,
+    pub(super) transport: Transport,
+}
+
+impl Link {
+    /// Calls libssh2 once: `None` if the answer has not come yet. A packet that did not fit the socket is finished
+    /// by making room and repeating the same call, as libssh2 demands, before anything else can happen.
+    pub(super) fn call<T>(
+        &mut self,
+        mut call: impl FnMut(&mut ssh2::Session) -> Result<T, ssh2::Error>,
+    ) -> Result<Option<T>, ssh2::Error> {
+        loop {
+            match call(&mut self.ssh) {
+                Ok(value) => return Ok(Some(value)),
+                Err(e) if e.code() == AGAIN => {}
+                Err(e) => return Err(e),
+            }
+            let full =
+                matches!(self.ssh.block_directions(), ssh2::BlockDirections::Outbound | ssh2::BlockDirections::Both);
+            // An error of a socket pair within one process shows up in the next carry as well.
+            if !(full && self.transport.collect().unwrap_or(false)) {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// `LIBSSH2_ERROR_EAGAIN` of libssh2.h: the answer has not come yet.
+pub(super) const AGAIN: ssh2::ErrorCode = ssh2::ErrorCode::Session(-37);
+
+fn would_block(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// An I/O error in words, with its errno's name: "Connection reset by peer (ECONNRESET)".
+pub(super) fn words(e: &io::Error) -> String {
+    match e.raw_os_error() {
+        Some(code) => {
+            let errno = Errno::from_raw(code);
+            format!("{} ({errno:?})", errno.desc())
+        }
+        None => e.to_string(),
+    }
+}

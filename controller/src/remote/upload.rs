@@ -1,0 +1,120 @@
+//! A file to the host: whole or not at all, in one errand.
+
+use super::errand::{Ear, Errand, Mouth, Next, Stream};
+use super::pump::gone;
+use super::session::Line;
+use super::shell::quote;
+use crate::error::{Error, Result};
+use crate::timeline::Ended;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+/// What the host's shell says when it is ready to read the file.
+const SEND: &str = "deadpeer: send";
+
+pub(super) fn upload(line: &Line, bytes: &[u8], path: &str, mode: u32, within: Duration) -> Result<()> {
+    if path.is_empty() || path.ends_with('/') || !path.starts_with('/') {
+        return Err(Error::usage(format!("'{path}' is no absolute path of a file to upload to")));
+    }
+    let (result, awaited) = channel();
+    let errand = Errand {
+        name: format!("the upload of {path}"),
+        command: script(path, mode, &hex_sha256(bytes)),
+        terminal: false,
+        limit: within,
+        mouth: Mouth::default(),
+        ear: Box::new(Porter {
+            path: path.to_owned(),
+            bytes: Some(bytes.to_vec()),
+            said: Vec::new(),
+            words: Vec::new(),
+            result,
+        }),
+    };
+    line.go(errand)?;
+    awaited.recv().map_err(|_| gone())?
+}
+
+/// What the host does: nothing if the file is there already; else it says that it is ready, writes beside it what it
+/// reads, checks that, and puts it in place. The file is on the disk before its name is (dd's `fsync`, then `mv`),
+/// and its name before the end is told (`sync` of the folder).
+fn script(path: &str, mode: u32, sum: &str) -> String {
+    let folder = match path.rsplit_once('/') {
+        Some(("", _)) | None => "/",
+        Some((folder, _)) => folder,
+    };
+    let (file, folder, mode) = (quote(path), quote(folder), mode & 0o7777);
+    format!(
+        r#"f={file} t={file}.part.$$
+[ -f "$f" ] && [ "$(stat -c %a "$f")" = {mode:o} ] && [ "$(sha256sum <"$f")" = "{sum}  -" ] && exit 0
+[ -d "$f" ] && echo "$f is a directory" >&2 && exit 1
+set -e
+umask 077
+trap 'rm -f "$t"' EXIT
+exec 3>"$t"
+chmod {mode:o} "$t"
+echo {SEND}
+dd bs=64k conv=fsync status=none >&3
+exec 3>&-
+[ "$(sha256sum <"$t")" = "{sum}  -" ] || {{ echo "what arrived in $t is not what was sent" >&2; exit 1; }}
+mv -fT "$t" "$f"
+sync {folder}
+"#
+    )
+}
+
+fn hex_sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Carries the file to the host when it is ready.
+struct Porter {
+    path: String,
+    bytes: Option<Vec<u8>>,
+    said: Vec<u8>,
+    words: Vec<u8>,
+    result: Sender<Result<()>>,
+}
+
+impl Porter {
+    fn words(&self) -> String {
+        String::from_utf8_lossy(&self.words).into_owned()
+    }
+}
+
+impl Ear for Porter {
+    fn heard(&mut self, stream: Stream, bytes: &[u8], mouth: &mut Mouth) -> Next {
+        match stream {
+            Stream::Stdout => self.said.extend_from_slice(bytes),
+            Stream::Stderr => self.words.extend_from_slice(bytes),
+        }
+        if self.said.strip_suffix(b"\n") == Some(SEND.as_bytes()) {
+            if let Some(bytes) = self.bytes.take() {
+                mouth.bytes = bytes.into();
+                mouth.end = true;
+            }
+        }
+        Next::Listen
+    }
+
+    fn ended(self: Box<Self>, how: Ended) {
+        let result = match how {
+            Ended::Exit(0) => Ok(()),
+            how => Err(Error::broken(format!("{} cannot be written on the host: its shell {how}", self.path))
+                .detail(self.words())),
+        };
+        // Only a caller that is gone does not take it.
+        let _ = self.result.send(result);
+    }
+
+    fn failed(self: Box<Self>, error: Error) {
+        let words = self.words();
+        let _ = self.result.send(Err(error.detail(words)));
+    }
+}
