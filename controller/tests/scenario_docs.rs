@@ -72,7 +72,7 @@ fn examples() -> Vec<String> {
 /// An example with the sections that it leaves out.
 fn completed(example: &str) -> String {
     let mut whole = example.to_owned();
-    let programs = "programs:\n  echo-server: { on: server, run: x }\n  echo-client: { on: client, run: x }\n";
+    let programs = "programs:\n  echo-server: { host: server, run: x }\n  echo-client: { host: client, run: x }\n";
     let expectations = "expectations:\n- { name: x, host: server, boot-id: kept, held: x, not-held: x }\n";
     let base = [
         ("name:", "name: x\n"),

@@ -42,7 +42,7 @@ const CASES: &[Case] = &[
     (
         "missing-fields",
         &[
-            ("on: server, ", ""),
+            ("host: server, ", ""),
             ("    into: echo-client\n", ""),
             ("    program: echo-client\n", ""),
             ("    not-held: All is not well.\n", ""),
@@ -75,7 +75,7 @@ const CASES: &[Case] = &[
     ),
     ("name-too-long", &[("  client:\n", "  client:\n  a-host-with-a-name-that-is-much-too-long:\n")]),
     ("name-latest", &[("name: base", "name: latest"), ("  client:\n", "  client:\n  localhost:\n")]),
-    ("undefined-host", &[("on: server", "on: sever"), ("from: server", "from: router")]),
+    ("undefined-host", &[("host: server", "host: sever"), ("from: server", "from: router")]),
     ("undefined-program", &[("start: echo-client", "start: echo-clinet"), ("into: echo-client", "into: tcpdump")]),
     ("undefined-step", &[("after: line", "after: lien")]),
     ("host-for-program", &[("into: echo-client", "into: client"), ("from: server", "from: echo-server")]),
@@ -160,7 +160,7 @@ const CASES: &[Case] = &[
         "power",
         &[(
             LAST_STEP,
-            "    until: { prints: hello }\n  - power-on: server\n  - power-off: server\n  - shutdown: server\n  - power-off: server\n  - run: ls\n    on: server\n",
+            "    until: { prints: hello }\n  - power-on: server\n  - power-off: server\n  - shutdown: server\n  - power-off: server\n  - run: ls\n    host: server\n",
         )],
     ),
     (
@@ -210,6 +210,7 @@ fn texts_that_are_no_scenario_at_all() {
         ("bomb", format!("hosts:\n  a0: &a0 [x,x,x,x,x,x,x]\n{bomb}")),
         ("many-aliases", BASE.replace("flags: [RST]", &format!("flags: [&a RST{}]", ", *a".repeat(200)))),
         ("bomb-in-place", BASE.replace("flags: [RST]", "flags: &a [RST, *a]")),
+        ("a-name-without-end", BASE.replace("from: server", &format!("from: \"{}\"", "very\n ".repeat(100_000)))),
         ("too-many-nodes", format!("steps:\n{}", "- pause: 1 s\n".repeat(20_000))),
         ("too-many-hosts", BASE.replace("  client:\n", &format!("  client:\n{many_hosts}"))),
         ("too-many-steps", BASE.replace("steps:\n", &format!("steps:\n{}", "  - pause: 1 s\n".repeat(501)))),

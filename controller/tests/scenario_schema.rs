@@ -46,7 +46,7 @@ fn the_schema_refuses_what_the_loader_refuses() {
         ("carrier: kept", "carrier: kept\n    segment: { from: client }"),
         ("ended: { exit: 1 }", "ended: { exit: 256 }"),
         ("ended: { exit: 1 }", "ended: { exits: 1 }"),
-        ("echo-server: { on: server, run: echo-server }", "echo-server: { on: server }"),
+        ("echo-server: { host: server, run: echo-server }", "echo-server: { host: server }"),
     ];
     let schema = schema();
     for (from, to) in changes {
@@ -54,6 +54,16 @@ fn the_schema_refuses_what_the_loader_refuses() {
         let text = whole.replacen(from, to, 1);
         assert!(parse("x", &text).is_err(), "the loader takes {to}");
         assert!(fault(&json(&text), &schema, &schema).is_some(), "the schema takes {to}");
+    }
+}
+
+#[test]
+fn no_field_is_a_boolean_to_older_readers() {
+    // YAML 1.1, which PyYAML and others still read, takes these for true and false.
+    const BOOLEANS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
+    let text = schema().to_string();
+    for word in BOOLEANS {
+        assert!(!text.contains(&format!("\"{word}\"")), "{word}");
     }
 }
 

@@ -58,3 +58,6 @@ pub fn parse(file_name: &str, text: &str) -> Result<Scenario, Problems> {
 pub fn schema() -> serde_json::Value {
     source::schema()
 }
+
+#[cfg(test)]
+mod tests;

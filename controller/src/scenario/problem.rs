@@ -18,6 +18,9 @@ const SHOWN: usize = 20;
 /// Columns to which sentences are wrapped, without what stands before them. Fixed, so that the same problems are the same text everywhere.
 const WIDTH: usize = 90;
 
+/// Characters of the longest sentence; longer ones quote what no scenario holds.
+const LONGEST_SENTENCE: usize = 600;
+
 /// A place in the file: byte offsets.
 pub(super) type Span = Range<usize>;
 
@@ -40,30 +43,30 @@ impl Problem {
 
     /// A problem of the file as a whole.
     pub(super) fn whole(message: impl Into<String>) -> Self {
-        Self { span: None, message: message.into(), label: String::new(), help: None, others: Vec::new() }
+        Self { span: None, message: printable(&message.into()), label: String::new(), help: None, others: Vec::new() }
     }
 
     /// The few words under the caret.
     pub(super) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
+        self.label = printable(&label.into());
         self
     }
 
     /// What helps.
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(printable(&help.into()));
         self
     }
 
     /// What helps, if anything does.
     pub(super) fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help = help.or(self.help);
+        self.help = help.as_deref().map(printable).or(self.help);
         self
     }
 
     /// Another place that belongs to it: "started here".
     pub(super) fn also(mut self, span: &Span, label: impl Into<String>) -> Self {
-        self.others.push((span.clone(), label.into()));
+        self.others.push((span.clone(), printable(&label.into())));
         self
     }
 
@@ -106,7 +109,7 @@ pub struct Problems {
 impl Problems {
     /// No problem yet, in a file of this name with this text.
     pub(super) fn none(file: &str, text: &str) -> Self {
-        Self { file: file.to_owned(), text: text.to_owned(), list: Vec::new() }
+        Self { file: printable(file), text: text.to_owned(), list: Vec::new() }
     }
 
     /// One more.
@@ -243,6 +246,14 @@ impl SourceCode for WholeLines {
             data.matches('\n').count() + 1,
         )))
     }
+}
+
+/// The text with its control characters escaped: words of the file are quoted in sentences, and must not reach a terminal
+/// as anything but words. What is longer than a person reads is cut.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let cut = if text.chars().nth(LONGEST_SENTENCE).is_some() { " ..." } else { "" };
+    text.chars().take(LONGEST_SENTENCE).map(escaped).chain([cut.to_owned()]).collect()
 }
 
 /// The span on character boundaries inside the text, and of its first line alone.

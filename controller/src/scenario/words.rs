@@ -89,7 +89,6 @@ fn action(action: &Action) -> String {
         Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. } => until.as_ref(),
         Action::Await { program, until } => return format!("wait until {program} {}", wait(until)),
         Action::Run { within, .. } => return format!("{action}, within {}", show_time(*within)),
-        Action::Pause(time) => return format!("pause for {}", show_time(*time)),
         Action::Cable(rules) if !rules.is_empty() => {
             let rules: Vec<String> = rules.iter().map(rule).collect();
             return format!("set the cable to {}", rules.join("; "));

@@ -147,7 +147,8 @@ impl Reader<'_> {
         let (flow, at) = field.given("which segments", self.problems)?;
         let FlowSource { from, to, kind, flags } = flow;
         let flow = self.flow(Parts { from, to, kind, flags }, false, at)?;
-        if !self.source.answering.is_absent() && !(flow.flags.rst || flow.kind == Some(SegmentKind::Rst)) {
+        let is_rst = flow.flags.rst || flow.kind == Some(SegmentKind::Rst);
+        if !is_rst && !self.source.answering.is_absent() {
             let at = self.source.answering.span().map_or(span.clone(), |at| self.problems.key_of("answering", at));
             self.problems.add(
                 Problem::at(&at, "only of a RST can be told which segment it answers")

@@ -55,7 +55,7 @@ pub(super) fn steps(list: &List<StepSource>, known: &Known, problems: &mut Probl
     }
     let mut named: Vec<(String, Span)> = Vec::new();
     let mut out = Vec::new();
-    for (source, span) in sources {
+    for (source, span) in sources.into_iter().take(MOST_STEPS) {
         let name = source.name.read(problems);
         if let (Some(name), Some(at)) = (&name, source.name.span()) {
             match named.iter().find(|(other, _)| other == name) {
@@ -92,7 +92,7 @@ impl Reader<'_> {
             "end-input" => &source.end_input,
             "wait-for" => &source.wait_for,
             "signal" => &source.to,
-            "run" => &source.on,
+            "run" => &source.host,
             "power-off" => &source.power_off,
             "power-on" => &source.power_on,
             "reset" => &source.reset,

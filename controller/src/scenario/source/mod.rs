@@ -82,10 +82,10 @@ pub(super) struct HostSource {
 /// A program that runs on a host.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(rename = "Program", extend("required" = ["on", "run"]))]
+#[schemars(rename = "Program", extend("required" = ["host", "run"]))]
 pub(super) struct ProgramSource {
     /// The host that it runs on.
-    pub(super) on: Value<Reference>,
+    pub(super) host: Value<Reference>,
     /// Its command: words, quoted as in a shell, but read by none: no `|`, `>`, `$` or `*`.
     pub(super) run: Value<Command>,
 }
