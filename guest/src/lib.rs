@@ -45,7 +45,7 @@ pub const PROBE_WORD: &str = "deadpeer.probe";
 pub const PROBE_OK: &str = "deadpeer: probe ok";
 
 /// What asks a guest's init, whichever it is, for an orderly shutdown.
-pub const SHUTDOWN: &str = "shutdown -h now";
+pub const SHUTDOWN: &str = "/usr/local/sbin/shutdown -h now";
 
 /// What asks a guest's init, whichever it is, for an orderly reboot.
-pub const REBOOT: &str = "reboot";
+pub const REBOOT: &str = "/usr/local/sbin/reboot";

@@ -31,7 +31,7 @@ pub use model::{
     Scenario, SegmentClaim, SegmentKind, Step, Until,
 };
 pub use problem::{Problem, Problems, render};
-pub use units::show_time;
+pub use units::{parse_time, show_time};
 pub use words::{claim, describe, summary};
 
 /// Checks the text of a scenario. `file_name` is for the errors alone.

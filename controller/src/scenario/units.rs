@@ -76,6 +76,14 @@ pub(super) fn time(text: &str) -> Result<Duration, Wrong> {
     }
 }
 
+/// Reads a time as scenarios write it, for whoever else takes one from a user: "90 s", "2 min".
+///
+/// # Errors
+/// It is none; in words, with what helps.
+pub fn parse_time(text: &str) -> Result<Duration, String> {
+    time(text).map_err(|wrong| format!("{}: {}", wrong.label, wrong.help))
+}
+
 /// Reads an amount of memory, in MiB: "256 MiB", "1 GiB".
 pub(super) fn memory(text: &str) -> Result<u32, Wrong> {
     let (number, unit) = split(text);
