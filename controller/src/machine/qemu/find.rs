@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The oldest QEMU that has `-netdev dgram` (its changelog for 7.2).
 pub const OLDEST: Version = Version { major: 7, minor: 2, micro: 0 };
 
-/// The newest major version that Deadpeer was tried with.
+/// The newest major version that Deadpeer is made for; a newer one is used, with a note.
 pub const NEWEST_MAJOR: u32 = 11;
 
 /// How long `--version` may take; on a cold cache QEMU reads some 60 MB of libraries.
@@ -87,7 +87,7 @@ impl Info {
     pub fn note(&self) -> Option<String> {
         (self.version.major > NEWEST_MAJOR).then(|| {
             format!(
-                "{} is version {}; Deadpeer was tried with {} to {NEWEST_MAJOR}",
+                "{} is version {}; Deadpeer is made for {} to {NEWEST_MAJOR}",
                 self.path.display(),
                 self.version,
                 OLDEST
@@ -234,6 +234,6 @@ mod tests {
     fn a_newer_major_version_is_allowed_with_a_note() {
         let info = |major| Info { path: "/usr/bin/qemu".into(), version: Version { major, minor: 0, micro: 0 } };
         assert_eq!(info(11).note(), None);
-        assert_eq!(info(12).note().unwrap(), "/usr/bin/qemu is version 12.0.0; Deadpeer was tried with 7.2.0 to 11");
+        assert_eq!(info(12).note().unwrap(), "/usr/bin/qemu is version 12.0.0; Deadpeer is made for 7.2.0 to 11");
     }
 }
