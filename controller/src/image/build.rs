@@ -3,8 +3,9 @@
 use super::cache::LINE;
 use super::cpio::Archive;
 use super::intact::{self, LOCK};
+use super::kernel::Kernel;
 use super::lockfile::{Artefact, Lock, packages_of_debs, packages_of_records};
-use super::recipe::{CUSTOMIZE, DISK_FILES, DISK_SIZE, EPOCH, INITRAMFS_INIT, LIST_DEBS, MAKE_DISK, MODULES, SPACE_NEEDED, Spec};
+use super::recipe::{CUSTOMIZE, DRIVERS, DISK_FILES, DISK_SIZE, EPOCH, INITRAMFS_INIT, LIST_DEBS, MAKE_DISK, SPACE_NEEDED, Spec};
 use super::tools;
 use crate::error::{Context, Error, Result};
 use crate::progress::Reporter;
@@ -18,7 +19,7 @@ use std::process::Command;
 use std::time::Instant;
 
 /// Names of an image's files.
-pub(super) const KERNEL: &str = "vmlinuz";
+pub(super) const KERNEL: &str = "vmlinux";
 pub(super) const INITRD: &str = "initrd";
 pub(super) const DISK: &str = "disk.ext4";
 
@@ -109,19 +110,13 @@ impl Build<'_> {
         let mut unpack = Command::new("tar");
         unpack.arg("-xf").arg(&tar).arg("-C").arg(&root).args(["--no-same-permissions", "--exclude=./dev/*"]);
         self.run(unpack, "unpacking the kernel")?;
-        let (kernel, release) = find_kernel(&root.join("boot"))?;
-        let bytes = fs::read(&kernel).broken(|| format!("cannot read {}", kernel.display()))?;
-        self.write(self.folder.join(KERNEL), &bytes, 0o444)?;
-        let initrd = self.initramfs(&root, &release)?;
-        self.write(self.folder.join(INITRD), &initrd, 0o444)?;
-        Ok((packages_of_debs(&self.read(root.join("packages"))?), release))
+        let kernel = Kernel::find(&root)?;
+        self.write(self.folder.join(KERNEL), &kernel.for_qemu(&|tool, ending, packed| self.unpack(tool, ending, packed))?, 0o444)?;
+        self.write(self.folder.join(INITRD), &self.initramfs(&root, &kernel)?, 0o444)?;
+        Ok((packages_of_debs(&self.read(root.join("packages"))?), kernel.release))
     }
 
-    fn initramfs(&self, root: &Path, release: &str) -> Result<Vec<u8>> {
-        let mut modules = BTreeMap::new();
-        let folder = root.join("usr/lib/modules").join(release);
-        let folder = if folder.exists() { folder } else { root.join("lib/modules").join(release) };
-        find_modules(&folder.join("kernel"), &mut modules)?;
+    fn initramfs(&self, root: &Path, kernel: &Kernel) -> Result<Vec<u8>> {
         let mut archive = Archive::default();
         ["bin", "dev", "modules", "proc", "root", "sys"].iter().for_each(|name| archive.folder(name, 0o755));
         let busybox = ["usr/bin/busybox", "bin/busybox"].iter().map(|p| root.join(p)).find(|p| p.exists());
@@ -129,25 +124,23 @@ impl Build<'_> {
         archive.file("bin/busybox", 0o755, &fs::read(&busybox).broken(|| format!("cannot read {}", busybox.display()))?);
         archive.file("init", 0o755, INITRAMFS_INIT.as_bytes());
         let mut order = String::new();
-        for name in MODULES {
-            let Some(path) = modules.get(name) else { continue };
-            archive.file(&format!("modules/{name}.ko"), 0o644, &self.module(path)?);
-            order.push_str(name);
+        for (name, module) in kernel.drivers(&DRIVERS, &|tool, ending, packed| self.unpack(tool, ending, packed))? {
+            archive.file(&format!("modules/{name}.ko"), 0o644, &module);
+            order.push_str(&name);
             order.push_str(".ko\n");
         }
         archive.file("modules/order", 0o644, order.as_bytes());
         Ok(archive.finish())
     }
 
-    /// A kernel module, unpacked: the guest would take longer for it.
-    fn module(&self, path: &Path) -> Result<Vec<u8>> {
-        if path.extension().is_some_and(|e| e == "ko") {
-            return fs::read(path).broken(|| format!("cannot read {}", path.display()));
-        }
-        let mut unpack = Command::new("xz");
-        unpack.args(["--decompress", "--force"]).arg(path);
-        self.run(unpack, "unpacking a kernel module")?;
-        let plain = path.with_extension("");
+    /// Unpacks bytes with a tool whose files' names end in `.ending`: here, because the guest would take longer for it.
+    fn unpack(&self, tool: &str, ending: &str, packed: &[u8]) -> Result<Vec<u8>> {
+        let plain = self.work.join("unpacked");
+        let path = plain.with_extension(ending);
+        self.write(path.clone(), packed, 0o644)?;
+        let mut command = Command::new(tool);
+        command.arg("-dqf").arg(&path);
+        self.run(command, "unpacking the kernel")?;
         fs::read(&plain).broken(|| format!("cannot read {}", plain.display()))
     }
 
@@ -210,29 +203,4 @@ fn path() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin");
     path
-}
-
-/// The kernel in a `/boot`, and its release.
-fn find_kernel(boot: &Path) -> Result<(PathBuf, String)> {
-    let entries = fs::read_dir(boot).broken(|| format!("cannot read {}", boot.display()))?;
-    let mut found: Vec<_> = entries
-        .flatten()
-        .filter_map(|e| Some((e.path(), e.file_name().to_str()?.strip_prefix("vmlinuz-")?.to_owned())))
-        .collect();
-    found.sort();
-    found.pop().ok_or_else(|| Error::broken("the kernel's package holds no kernel"))
-}
-
-/// All modules below a folder, by name, whose files end in `.ko` or `.ko.xz`.
-fn find_modules(folder: &Path, found: &mut BTreeMap<String, PathBuf>) -> Result<()> {
-    let entries = fs::read_dir(folder).broken(|| format!("cannot read {}", folder.display()))?;
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            find_modules(&path, found)?;
-        } else if let Some(name) = entry.file_name().to_str().and_then(|n| n.strip_suffix(".ko").or_else(|| n.strip_suffix(".ko.xz"))) {
-            found.insert(name.to_owned(), path);
-        }
-    }
-    Ok(())
 }

@@ -18,6 +18,7 @@ mod build;
 mod cache;
 mod cpio;
 mod intact;
+mod kernel;
 mod lockfile;
 mod recipe;
 mod seed;
@@ -37,7 +38,7 @@ use std::path::PathBuf;
 pub struct Image {
     /// Its key: a hash of everything that shapes it.
     pub key: String,
-    /// The kernel (bzImage).
+    /// The kernel: unpacked where QEMU can start it so, else as Debian packs it.
     pub kernel: PathBuf,
     /// The initramfs, without a seed.
     pub initrd: PathBuf,

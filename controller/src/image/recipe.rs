@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 /// Raised whenever the way of building changes what comes out without a change in the files or lists below.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Packages of the guest's disk, beside Debian's essential ones: both inits, SSH, and what a person debugging expects.
 const DISK_PACKAGES: [&str; 10] = [
@@ -32,37 +32,23 @@ pub(super) const DISK_SIZE: &str = "384M";
 pub const SPACE_NEEDED: u64 = 1_400_000_000;
 
 /// The host's tools that build an image, and the Debian packages that hold them.
-pub const TOOLS: [(&str, &str); 7] = [
+pub const TOOLS: [(&str, &str); 9] = [
     ("mmdebstrap", "mmdebstrap"),
     ("fakeroot", "fakeroot"),
     ("mke2fs", "e2fsprogs"),
     ("debugfs", "e2fsprogs"),
     ("tar", "tar"),
     ("xz", "xz-utils"),
+    ("zstd", "zstd"),
+    ("gzip", "gzip"),
     ("unshare", "util-linux"),
 ];
 
 /// Times of all files in the image, in seconds since 1970: they say nothing, and must not differ between builds.
 pub(super) const EPOCH: &str = "1735689600";
 
-/// Kernel modules of the initramfs, each after those it needs; what a kernel has built in is left out.
-pub(super) const MODULES: [&str; 15] = [
-    "virtio",
-    "virtio_ring",
-    "virtio_pci_modern_dev",
-    "virtio_pci_legacy_dev",
-    "virtio_pci",
-    "virtio_blk",
-    "crc16",
-    "mbcache",
-    "jbd2",
-    "ext4",
-    "failover",
-    "net_failover",
-    "virtio_net",
-    "rng-core",
-    "virtio-rng",
-];
+/// Drivers that the initramfs loads, with all that they depend on; what a kernel has built in is left out.
+pub(super) const DRIVERS: [&str; 5] = ["virtio_pci", "virtio_blk", "ext4", "virtio_net", "virtio_rng"];
 
 /// A file of ours that goes into the image: path within the disk, contents, mode.
 pub(super) type File = (&'static str, &'static str, u32);
@@ -123,7 +109,7 @@ impl Spec {
         part("amd64");
         part(DISK_SIZE);
         part(EPOCH);
-        let lists = [&DISK_PACKAGES[..], &KERNEL_PACKAGES, &MODULES];
+        let lists = [&DISK_PACKAGES[..], &KERNEL_PACKAGES, &DRIVERS];
         lists.iter().flat_map(|list| list.iter()).for_each(|name| part(name));
         for (path, text, mode) in DISK_FILES {
             part(path);
