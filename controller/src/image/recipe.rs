@@ -123,7 +123,7 @@ impl Spec {
 
     /// mmdebstrap's arguments for the disk's files.
     pub(super) fn root_arguments(&self, mode: &str, hook: &Path, tar: &Path) -> Vec<OsString> {
-        let mut arguments = common(mode, "minbase", &DISK_PACKAGES, hook);
+        let mut arguments = common(mode, "minbase", &DISK_PACKAGES, "customize", hook);
         let excluded = ["doc/*", "man/*", "info/*", "locale/*", "bug/*", "lintian/*"];
         arguments.extend(excluded.map(|path| format!("--dpkgopt=path-exclude=/usr/share/{path}").into()));
         arguments.extend([self.suite.clone().into(), tar.into()]);
@@ -132,15 +132,16 @@ impl Spec {
 
     /// mmdebstrap's arguments for the kernel's files.
     pub(super) fn kernel_arguments(&self, mode: &str, hook: &Path, tar: &Path) -> Vec<OsString> {
-        let mut arguments = common(mode, "extract", &KERNEL_PACKAGES, hook);
+        // Nothing is configured in this variant, so there is no customize hook either.
+        let mut arguments = common(mode, "extract", &KERNEL_PACKAGES, "extract", hook);
         arguments.extend([self.suite.clone().into(), tar.into()]);
         arguments
     }
 }
 
 /// No mirror is named, ever: mmdebstrap takes the host's own for its suites, and Debian's for others.
-fn common(mode: &str, variant: &str, packages: &[&str], hook: &Path) -> Vec<OsString> {
-    let mut call = OsString::from("--customize-hook=");
+fn common(mode: &str, variant: &str, packages: &[&str], moment: &str, hook: &Path) -> Vec<OsString> {
+    let mut call = OsString::from(format!("--{moment}-hook="));
     call.push(hook);
     call.push(" \"$1\"");
     vec![
