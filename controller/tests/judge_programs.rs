@@ -35,7 +35,10 @@ fn a_line_counts_only_in_its_time_and_a_near_miss_says_when_it_came() {
 fn the_nearest_line_comes_first_whatever_was_printed_last() {
     let mut story = stories::rebooted();
     story.at(7.0).began(SECOND_LINE);
-    for (n, line) in ["one", "read: Connection reset by peer", "bye", "two", "three", "four"].iter().enumerate() {
+    for (n, line) in ["connection timing out soon", "read: Connection reset by peer", "bye", "two", "three", "four"]
+        .iter()
+        .enumerate()
+    {
         story.at(7.1 + n as f64 / 10.0).line("echo-client", line);
     }
     story.at(8.0).ended("echo-client", Ended::Exit(1)).done(SECOND_LINE);
