@@ -193,13 +193,13 @@ fn an_acknowledgement_answers_what_it_is_the_first_to_cover() {
 #[test]
 fn a_keep_alive_probe_is_answered_by_the_number_it_asks_for() {
     let mut story = second_line();
-    let mut probe = story.segment("client", "server", ".", 13, 0, 14);
-    probe.retransmission = true;
-    story.at(7.1).frame("client", Some("server"), 66, FrameKind::Tcp(probe));
+    story.at(7.1).tcp("client", ".", 13, 0, 14);
     story.at(7.2).tcp("server", ".", 14, 0, 14).done(SECOND_LINE);
-    let mut claim = answering(kind(SegmentKind::PureAck, "server"), kind(SegmentKind::Retransmission, "client"));
+    let mut claim = answering(kind(SegmentKind::PureAck, "server"), kind(SegmentKind::PureAck, "client"));
     claim.when = after(SECOND_LINE);
-    assert_eq!(judged(&mut story, claim).held, Some(true));
+    let judged = judged(&mut story, claim);
+    assert_eq!(judged.held, Some(true), "{}", judged.why);
+    assert_eq!(judged.evidence[1].frame, Some(16));
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn the_claim_is_told_in_words() {
     let moment = Moment { after: None, before: Some(0), within: Some(Duration::from_millis(1500)) };
     assert_eq!(
         claim(segments(kind(SegmentKind::Icmp, "client"), true, moment)),
-        "an ICMP message from client within 1.5 s after the lab's start before step 1 (start echo-server)"
+        "an ICMP message from client within 1500 ms after the lab's start before step 1 (start echo-server)"
     );
     let count = SegmentClaim { count: Some(2), ..segments(flow("", "", "SF."), true, Moment::default()) };
     assert_eq!(claim(count), "exactly 2 SYN-FIN-ACKs");
