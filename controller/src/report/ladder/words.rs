@@ -97,9 +97,10 @@ pub(super) fn labels(kind: &FrameKind, extra: &Extra) -> Vec<Label> {
     let names = match kind {
         FrameKind::Tcp(segment) => tcp(segment),
         FrameKind::Icmp { text, .. } => {
-            // The part in parentheses says it already: "destination unreachable (host unreachable)".
-            let core = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-            vec![format!("ICMP {text}"), format!("ICMP {}", core.unwrap_or(text))]
+            // "destination unreachable (host unreachable), about TCP ...": the part in parentheses says most.
+            let (what, _) = text.split_once(", about ").unwrap_or((text, ""));
+            let core = what.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or(what, |(core, _)| core);
+            vec![format!("ICMP {text}"), format!("ICMP {what}"), format!("ICMP {core}")]
         }
         FrameKind::Arp { text } | FrameKind::Other { text } => vec![text.clone()],
     };
