@@ -9,11 +9,13 @@
 pub mod cable;
 pub mod cli;
 pub mod conductor;
+pub mod doctor;
 pub mod embedded;
 pub mod error;
 pub mod image;
 pub mod judge;
 pub mod machine;
+pub mod process;
 pub mod progress;
 pub mod remote;
 pub mod report;

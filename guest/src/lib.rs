@@ -43,3 +43,9 @@ pub const PROBE_WORD: &str = "deadpeer.probe";
 
 /// What the initramfs prints when it was booted with [`PROBE_WORD`].
 pub const PROBE_OK: &str = "deadpeer: probe ok";
+
+/// What asks a guest's init, whichever it is, for an orderly shutdown.
+pub const SHUTDOWN: &str = "/usr/local/sbin/shutdown -h now";
+
+/// What asks a guest's init, whichever it is, for an orderly reboot.
+pub const REBOOT: &str = "/usr/local/sbin/reboot";

@@ -1,1 +1,89 @@
-//! The room `machine`.
+//! Machines: power, reset, carrier, console, and the proof of what happened to them.
+//!
+//! [`Machine`] is what the conductor knows; a provider implements it ([`qemu`] runs QEMU itself). Everything a
+//! machine does is told to the timeline as it happens, whoever caused it: the conductor asks for something, then
+//! waits for the event. A machine never waits for its guest; it blocks only for the hypervisor's own short
+//! actions, each with a deadline.
+//!
+//! Order: `power_on` records *powered on*; the guest's console brings *booted*, in its own time; `power_off` has
+//! recorded *powered off* when it returns. A guest that was asked over its control channel to shut down or to
+//! reboot shows as *shut down* or *reset*, with the hypervisor's reason.
+//!
+//! Exception: a process that ends after its guest shut down did not *die*, and neither did one that was powered
+//! off. Any other end is *died*, with its last words.
+
+mod accelerator;
+mod console;
+pub mod qemu;
+
+pub use accelerator::{Accelerator, Choice};
+
+use crate::error::Result;
+use crate::timeline::Ended;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+/// An Ethernet address.
+pub type Mac = [u8; 6];
+
+/// A link NIC and the machine's end of its cable.
+#[derive(Debug)]
+pub struct Link {
+    /// The NIC's address.
+    pub mac: Mac,
+    /// A connected datagram socket: a datagram is an Ethernet frame without its check sum.
+    pub end: OwnedFd,
+}
+
+/// One host's machine.
+pub trait Machine: Send {
+    /// The host's name.
+    fn host(&self) -> &str;
+
+    /// Switches power on, with these link NICs (link 0 first). Returns when the hypervisor runs the guest, long before it
+    /// is booted. A cable that was unplugged before is unplugged still.
+    ///
+    /// # Errors
+    /// The machine is on; the hypervisor cannot be started, ended at once (its last words are the evidence), or
+    /// does not answer.
+    fn power_on(&mut self, links: Vec<Link>) -> Result<()>;
+
+    /// Cuts the power: SIGKILL to the hypervisor's process, and waits until that is reaped. What comes back is the
+    /// proof, always `Signal("KILL")`.
+    ///
+    /// # Errors
+    /// The machine is off, or its process ended in any other way: then it was not this that ended it.
+    fn power_off(&mut self) -> Result<Ended>;
+
+    /// Presses the reset button. Memory, CPU and devices start afresh; the disk keeps what it was told.
+    ///
+    /// # Errors
+    /// The machine is off, or the hypervisor refuses or does not answer.
+    fn reset(&mut self) -> Result<()>;
+
+    /// Plugs (`true`) or unplugs a link's cable at this machine. It alone sees the carrier change, and it stays so
+    /// until the cable is plugged again, powered on or not.
+    ///
+    /// # Errors
+    /// There is no such link, or the hypervisor refuses or does not answer.
+    fn set_carrier(&mut self, link: usize, up: bool) -> Result<()>;
+
+    /// Where the guest's SSH is reached, on 127.0.0.1. It changes with each power-on.
+    ///
+    /// # Errors
+    /// The machine is off.
+    fn control_address(&self) -> Result<SocketAddr>;
+
+    /// The last lines on the console, fit for a terminal; an unfinished line counts.
+    fn console_tail(&self, lines: usize) -> String;
+
+    /// What a person needs to see when this machine went wrong: the state of its process, the hypervisor's own
+    /// words. Several lines at most, without the console.
+    fn evidence(&self) -> String;
+
+    /// The hypervisor's process, while it lives.
+    fn pid(&self) -> Option<u32>;
+
+    /// Power is on, and the guest has not shut down.
+    fn is_on(&self) -> bool;
+}

@@ -14,7 +14,8 @@ pub struct Frame {
     /// The host it is addressed to; none for broadcast, multicast and addresses nobody has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Length of the frame in bytes.
+    /// Length of the frame in bytes. (`frame_length` in JSON: the segment's own `length` stands beside it there.)
+    #[serde(rename = "frame_length")]
     pub length: usize,
     /// What the switch did with it.
     pub verdict: Verdict,

@@ -1,0 +1,285 @@
+//! The switch itself: one thread that waits for frames, commands and the time of frames held back.
+//!
+//! A frame goes this way: taken from its jack and stamped with the lab's clock; then, in the order of the stamps,
+//! decoded, judged by the rules for each destination, handed on, captured, recorded. One frame is done before the next is
+//! begun, so that capture and timeline have the same order, and an answer always comes after what it answers.
+
+use super::capture::{Capture, Packet};
+use super::fate::{self, Fate};
+use super::held::Held;
+use super::jack::{Jack, LONGEST_FRAME, Received};
+use super::table::Table;
+use super::{Status, rules};
+use crate::error::Error;
+use crate::scenario::{Rule, RuleVerdict};
+use crate::timeline::{FrameKind, LabTime, Recorder, What};
+use crate::witness::wire::{Decoder, Mac};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::eventfd::EventFd;
+use nix::sys::time::TimeSpec;
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+/// At most so many frames wait in the switch: those beyond stay in their jacks. More than a jack's queue holds.
+const ARRIVED_AT_MOST: usize = 8192;
+
+/// What the thread is told to do. Each is answered when it is done.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// A new cable into a port.
+    Plug { port: usize, socket: OwnedFd, done: Sender<()> },
+    /// New rules.
+    Rules { rules: Vec<Rule>, done: Sender<()> },
+    /// The end.
+    Finish,
+}
+
+/// The switch. It lives in its thread.
+pub(super) struct Switch {
+    recorder: Recorder,
+    jacks: Vec<Jack>,
+    table: Table,
+    rules: Vec<Rule>,
+    held: Held,
+    decoder: Decoder,
+    /// None after it failed: the switch goes on without.
+    capture: Option<Capture>,
+    status: Arc<Status>,
+    /// Frames taken from their jacks, in the order of their stamps.
+    arrived: VecDeque<Arrival>,
+    /// How many frames were begun; the number of the last.
+    begun: u64,
+    buffer: Vec<u8>,
+}
+
+/// A frame, the port it came in by, and when.
+struct Arrival {
+    port: usize,
+    at: LabTime,
+    bytes: Arc<[u8]>,
+}
+
+impl Switch {
+    /// A switch for these hosts, without a cable in any port.
+    pub(super) fn new(recorder: Recorder, capture: Capture, ports: &[super::Port], status: Arc<Status>) -> Self {
+        Self {
+            recorder,
+            jacks: ports.iter().map(|port| Jack::new(&port.name)).collect(),
+            table: Table::new(ports.iter().map(|port| port.mac)),
+            rules: Vec::new(),
+            held: Held::default(),
+            decoder: Decoder::new(ports.iter().map(|port| (port.name.clone(), port.mac))),
+            capture: Some(capture),
+            status,
+            arrived: VecDeque::new(),
+            begun: 0,
+            buffer: vec![0; LONGEST_FRAME],
+        }
+    }
+
+    /// Works until it is told to finish.
+    pub(super) fn run(mut self, commands: &Receiver<Command>, wake: &EventFd) {
+        loop {
+            let ready = match self.wait(wake) {
+                Ok(ready) => ready,
+                Err(errno) => return self.status.fault(Error::broken(format!("the cable cannot wait: {errno}"))),
+            };
+            self.release();
+            // Fails with EAGAIN if nobody woke us, which is as well.
+            let _ = wake.read();
+            while let Ok(command) = commands.try_recv() {
+                self.settle();
+                match command {
+                    Command::Plug { port, socket, done } => {
+                        self.jacks[port].plug(socket);
+                        self.table.forget(port);
+                        let _ = done.send(());
+                    }
+                    Command::Rules { rules, done } => {
+                        self.rules = rules;
+                        let _ = done.send(());
+                    }
+                    Command::Finish => return self.status.late(self.held.len()),
+                }
+            }
+            for port in ready {
+                self.take(port);
+            }
+            self.forward_all();
+        }
+    }
+
+    /// Waits for frames, a command, or the time of a frame held back; the ports that have frames.
+    fn wait(&self, wake: &EventFd) -> Result<Vec<usize>, Errno> {
+        let plugged = || self.jacks.iter().enumerate().filter_map(|(port, jack)| Some((port, jack.fd()?)));
+        let mut fds: Vec<PollFd> = std::iter::once(wake.as_fd())
+            .chain(plugged().map(|(_, fd)| fd))
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
+        let timeout = match self.held.next_due() {
+            _ if !self.arrived.is_empty() => Some(Duration::ZERO),
+            due => due.map(|due| due.since(self.recorder.clock().now())),
+        };
+        match ppoll(&mut fds, timeout.map(TimeSpec::from), None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+        let ready = fds[1..].iter().zip(plugged()).filter(|(fd, _)| fd.any() != Some(false)).map(|(_, (port, _))| port);
+        Ok(ready.collect())
+    }
+
+    /// Hands on the frames whose time has come.
+    fn release(&mut self) {
+        let now = self.recorder.clock().now();
+        while let Some((port, bytes)) = self.held.take_due(now) {
+            let fate = self.hand_on(port, &bytes);
+            if fate != Fate::Sent {
+                tracing::debug!(to = self.jacks[port].name, ?fate, "a delayed frame was lost in the end");
+                self.status.late(1);
+            }
+        }
+    }
+
+    /// Takes one frame from a port, if there is one and room for it.
+    fn take(&mut self, port: usize) -> bool {
+        if self.arrived.len() >= ARRIVED_AT_MOST {
+            return false;
+        }
+        let received = self.jacks[port].receive(&mut self.buffer);
+        let at = self.recorder.clock().now();
+        match received {
+            Received::Frame(length) => {
+                self.arrived.push_back(Arrival { port, at, bytes: Arc::from(&self.buffer[..length]) });
+                return true;
+            }
+            Received::TooLong(length) => {
+                let fact = format!("host {} sent a frame of {length} bytes", self.jacks[port].name);
+                tracing::error!(longest = LONGEST_FRAME, "{fact}: it was not handed on");
+                self.status.fault(Error::broken(fact).detail(format!("the cable takes {LONGEST_FRAME} at most")));
+            }
+            Received::Nothing => {}
+        }
+        false
+    }
+
+    /// Takes and forwards all that was sent before now, so that a command changes nothing for it.
+    fn settle(&mut self) {
+        loop {
+            // One from each in turn, so that the stamps are in order of arrival as far as can be told.
+            let took = (0..self.jacks.len()).filter(|port| self.take(*port)).count();
+            if took == 0 {
+                break;
+            }
+        }
+        self.forward_all();
+    }
+
+    /// Forwards the frames that have arrived by now. Those that arrive meanwhile wait for the next turn, so that
+    /// machines that never stop sending cannot put off commands and frames that are due.
+    fn forward_all(&mut self) {
+        for _ in 0..self.arrived.len() {
+            if let Some(arrival) = self.arrived.pop_front() {
+                self.forward(&arrival);
+            }
+        }
+    }
+
+    fn forward(&mut self, Arrival { port, at, bytes }: &Arrival) {
+        self.begun += 1;
+        let mut frame = self.decoder.decode(self.begun, &self.jacks[*port].name, bytes);
+        let mut fates = Vec::new();
+        // A frame too short to say where it goes, goes nowhere.
+        if let (Some(destination), Some(source)) = (mac(bytes, 0), mac(bytes, 6)) {
+            self.table.learn(source, *port);
+            for to in self.table.destinations(destination, *port) {
+                fates.push((to, self.judge(*port, to, *at, bytes, &frame.kind)));
+            }
+        }
+        frame.verdict = fate::verdict(fates.iter().map(|(_, fate)| *fate));
+        let comment = fate::comment(fates.iter().map(|(to, fate)| (self.jacks[*to].name.as_str(), *fate)));
+        self.status.count(frame.verdict);
+        self.write(Packet { port: *port, at: self.recorder.clock().wall(*at), bytes, comment });
+        self.recorder.note_at(*at, What::Wire(Box::new(frame)));
+    }
+
+    /// Does with a frame, for one destination, what the rules say.
+    fn judge(&mut self, from: usize, to: usize, at: LabTime, bytes: &Arc<[u8]>, kind: &FrameKind) -> Fate {
+        match rules::verdict(&self.rules, &self.jacks[from].name, &self.jacks[to].name, kind) {
+            RuleVerdict::Pass => self.hand_on(to, bytes),
+            RuleVerdict::Drop => Fate::Dropped,
+            RuleVerdict::Delay(by) => {
+                self.held.hold(at.after(by), to, Arc::clone(bytes));
+                Fate::Held(by)
+            }
+        }
+    }
+
+    /// Hands a frame to a machine, after emptying its jack: sending to a dead machine discards its last words.
+    fn hand_on(&mut self, to: usize, bytes: &[u8]) -> Fate {
+        while self.take(to) {}
+        self.jacks[to].send(bytes)
+    }
+
+    fn write(&mut self, packet: Packet<'_>) {
+        if let Some(Err(error)) = self.capture.as_mut().map(|capture| capture.write(packet)) {
+            tracing::error!("{error}");
+            self.capture = None;
+            self.status.fault(error);
+        }
+    }
+}
+
+/// The address at `offset` of an Ethernet header, if the frame has a whole one: 14 bytes.
+fn mac(frame: &[u8], offset: usize) -> Option<Mac> {
+    frame.first_chunk::<14>()?.get(offset..offset + 6)?.try_into().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::cable::{Port, jack};
+    use crate::timeline::{Clock, Verdict};
+    use nix::sys::socket::{MsgFlags, recv, send};
+    use std::os::fd::AsRawFd;
+
+    /// A turn of the switch, step by step: here the test decides what is seen first.
+    #[test]
+    fn the_last_words_of_a_machine_are_taken_before_it_is_found_dead() {
+        let ports = [1, 2].map(|n| Port { name: format!("host{n}"), mac: [2, 0, 0, 0, 0, n] });
+        let folder = tempfile::tempdir().unwrap();
+        let capture = Capture::create(&folder.path().join("wire.pcapng"), &ports).unwrap();
+        let (sink, events) = std::sync::mpsc::channel();
+        let mut switch = Switch::new(Recorder::new(Clock::start(), sink), capture, &ports, Arc::default());
+        let [living, dying] = [0, 1].map(|port| {
+            let (ours, theirs) = jack::cable().unwrap();
+            switch.jacks[port].plug(ours);
+            theirs
+        });
+        let frame = |from: u8, to: u8, n: u8| [2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 0x88, 0xb5, n];
+
+        send(living.as_raw_fd(), &frame(1, 2, 0), MsgFlags::empty()).unwrap();
+        for n in 1..=3 {
+            send(dying.as_raw_fd(), &frame(2, 1, n), MsgFlags::empty()).unwrap();
+        }
+        drop(dying);
+        assert!(switch.take(0));
+        switch.forward_all();
+        switch.forward_all();
+
+        let mut buffer = [0; 15];
+        for n in 1..=3 {
+            assert_eq!(recv(living.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT), Ok(15));
+            assert_eq!(buffer, frame(2, 1, n));
+        }
+        let verdicts = events.try_iter().map(|event| match event.what {
+            What::Wire(frame) => frame.verdict,
+            _ => Verdict::Dropped,
+        });
+        assert_eq!(verdicts.collect::<Vec<_>>(), [Verdict::Lost, Verdict::Passed, Verdict::Passed, Verdict::Passed]);
+    }
+}

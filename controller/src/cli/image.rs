@@ -1,0 +1,130 @@
+//! `controller image`: the guests' images in the cache.
+
+use super::{Format, output};
+use crate::conductor::Interrupt;
+use crate::error::Result;
+use crate::report::terminal::Progress as Screen;
+use crate::{image, report};
+use clap::Subcommand;
+use serde::Serialize;
+use std::process::ExitCode;
+
+/// Build, list and remove the images that hosts boot from
+///
+/// An image is a disk and a kernel from Debian's packages, kept in the cache folder. The first run builds what it
+/// needs by itself.
+#[derive(Debug, clap::Args)]
+pub(super) struct ImageArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Build an image, unless it is there and intact
+    Build {
+        /// The suite of Debian
+        #[arg(long, default_value = "trixie")]
+        suite: String,
+    },
+    /// List the images in the cache
+    List {
+        /// How the list is written
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Remove images from the cache; the next run that needs one builds it again
+    Remove {
+        /// A suite of Debian, or the beginning of an image's name; all images where none is given
+        #[arg(value_name = "SUITE|IMAGE")]
+        selector: Option<String>,
+    },
+}
+
+/// # Errors
+/// An image cannot be built, listed or removed.
+pub(super) fn run(args: &ImageArgs) -> Result<ExitCode> {
+    match &args.verb {
+        Verb::Build { suite } => {
+            let interrupt = Interrupt::install()?;
+            let screen = Screen::on_stderr(false);
+            let built = image::ensure(&image::Spec { suite: suite.clone() }, &screen.reporter(), &|| interrupt.raised());
+            screen.clear();
+            let image = built?;
+            let what = if image.built { "built" } else { "is there, intact" };
+            output::text(&format!("{} {what}: Linux {}\n{}", image.key, image.kernel_release, image.lock.display()))?;
+        }
+        Verb::List { format } => {
+            let rows: Vec<Row> = image::list()?.into_iter().map(Row::from).collect();
+            match format {
+                Format::Json => output::json(&rows)?,
+                Format::Text => output::text(&table(&rows))?,
+            }
+        }
+        Verb::Remove { selector } => {
+            for key in image::remove(selector.as_deref())? {
+                output::text(&format!("{key} removed"))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An image as it is listed.
+#[derive(Debug, Serialize)]
+struct Row {
+    key: String,
+    suite: String,
+    kernel: String,
+    bytes: u64,
+    built: String,
+    intact: bool,
+    damage: Option<String>,
+}
+
+impl From<image::Entry> for Row {
+    fn from(entry: image::Entry) -> Self {
+        Self {
+            key: entry.key,
+            suite: entry.suite,
+            kernel: entry.kernel_release,
+            bytes: entry.bytes,
+            built: report::rfc3339(entry.built),
+            intact: entry.damage.is_none(),
+            damage: entry.damage,
+        }
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "no image is in the cache; the first run builds one".to_owned();
+    }
+    let mut text = format!("{:<24} {:<34} {:>8}  {:<16}  state\n", "image", "kernel", "size", "built");
+    for row in rows {
+        let state = row.damage.as_deref().unwrap_or("intact");
+        let built = row.built.get(..16).unwrap_or_default().replace('T', " ");
+        text.push_str(&format!("{:<24} {:<34} {:>5} MB  {built:<16}  {state}\n", row.key, row.kernel, row.bytes / 1_000_000));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_says_what_is_wrong_with_a_damaged_image() {
+        let row = Row {
+            key: "trixie-0123456789ab".into(),
+            suite: "trixie".into(),
+            kernel: "6.12.1-cloud-amd64".into(),
+            bytes: 163_000_000,
+            built: "2026-03-01T12:34:56.000Z".into(),
+            intact: false,
+            damage: Some("disk.ext4 was altered".into()),
+        };
+        assert!(table(&[row]).ends_with("163 MB  2026-03-01 12:34  disk.ext4 was altered\n"));
+        assert!(table(&[]).contains("first run builds one"));
+    }
+}

@@ -1,0 +1,233 @@
+//! Puts a lab together, runs it from the first boot to the last power cut, and says what came of it.
+
+use super::folder::Folder;
+use super::guest::{Guest, HostKeys, ask_kernel};
+use super::interrupt::Interrupt;
+use super::lab::{COMMAND_WITHIN, Lab, keys_for};
+use super::phases::Phases;
+use super::watch::Watch;
+use super::{Found, Options};
+use crate::cable::{Cable, Port};
+use crate::error::{Context, Error, Result};
+use crate::image::{self, Image, Seed};
+use crate::judge;
+use crate::machine::qemu::{self, Qemu};
+use crate::machine::{Accelerator, Mac, Machine};
+use crate::progress::Reporter;
+use crate::report::{EventWriter, PhaseKind};
+use crate::scenario::{Host, Init, Scenario};
+use crate::timeline::{Clock, Event, LabTime, Recorder};
+use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
+use indexmap::IndexMap;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a lab leaves when it has ended.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    /// Why it did not come to its end.
+    pub(super) error: Option<Error>,
+    /// Everything witnessed, in order.
+    pub(super) timeline: Vec<Event>,
+    /// Until when the lab was watched.
+    pub(super) watched: LabTime,
+}
+
+impl Carried {
+    /// A lab that was never put together.
+    pub(super) fn broken(error: Error) -> Self {
+        Self { error: Some(error), ..Self::default() }
+    }
+}
+
+/// Puts the lab together and runs it to its end.
+///
+/// # Errors
+/// The lab could not be put together. What goes wrong later is in [`Carried`], beside what was witnessed.
+#[allow(clippy::too_many_arguments)] // It is where everything meets.
+pub(super) fn conduct(
+    scenario: &Scenario,
+    options: &Options,
+    reporter: &Reporter,
+    interrupt: &Interrupt,
+    found: &Found,
+    folder: &Folder,
+    clock: Clock,
+    phases: &mut Phases,
+) -> Result<Carried> {
+    let (sink, source) = std::sync::mpsc::channel();
+    let recorder = Recorder::new(clock, sink);
+    let ports: Vec<Port> =
+        (0..).zip(scenario.hosts.keys()).map(|(n, name)| Port { name: name.clone(), mac: link_mac(n) }).collect();
+    let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;
+    let guests = guests(scenario, found, folder, &recorder)?;
+    let mut lab = Lab {
+        scenario,
+        guests,
+        cable,
+        watch: Watch::new(source, interrupt.clone()).write_to(EventWriter::create(&folder.file("events.jsonl"))?),
+        recorder,
+        reporter,
+        phases: std::mem::replace(phases, Phases::start()),
+        boot_within: options.boot_within,
+    };
+    lab.phases.end("put the lab together", PhaseKind::Overhead);
+    let lived = live(&mut lab);
+    lab.tear_down();
+    let watched = clock.now();
+    let Lab { cable, mut watch, phases: used, .. } = lab;
+    *phases = used;
+    let captured = cable.finish();
+    let timeline = watch.timeline();
+    phases.end("tear down", PhaseKind::Overhead);
+    Ok(Carried { error: lived.and(captured.map(|_| ())).err(), timeline, watched })
+}
+
+/// The life of a lab: boot, steps, what the expectations still wait for, and the kernels' last word.
+fn live(lab: &mut Lab<'_>) -> Result<()> {
+    let hosts: Vec<String> = lab.scenario.hosts.keys().cloned().collect();
+    lab.bring_up(&hosts, 0)?;
+    lab.carry_out_steps()?;
+    settle(lab)?;
+    last_word(lab)
+}
+
+/// Lets the time windows of expectations come to their end: "not seen within 5 s" needs 5 s, "seen within 5 s" ends when it was seen.
+fn settle(lab: &mut Lab<'_>) -> Result<()> {
+    let scenario = lab.scenario;
+    let timeline = lab.watch.timeline();
+    if let Some(open) = judge::undecided_until(scenario, &timeline, lab.recorder.clock().now()) {
+        let until = lab.recorder.clock().instant(open);
+        lab.reporter.began("settle", "waiting for the time windows of expectations to close");
+        let clock = lab.recorder.clock();
+        lab.watch.pass_time(until, |events| {
+            let mut events = events.to_vec();
+            events.sort_by_key(|e| e.at);
+            judge::undecided_until(scenario, &events, clock.now()).is_none()
+        })?;
+        lab.reporter.done("settle", "every time window is closed");
+    }
+    lab.phases.end("time windows of expectations", PhaseKind::Wait);
+    Ok(())
+}
+
+/// Asks every kernel that is up what only it knows.
+fn last_word(lab: &mut Lab<'_>) -> Result<()> {
+    let asked: Vec<_> = lab.guests.values().filter_map(|g| Some((g.name.clone(), g.session.clone()?, g.boot_ids.last()?.clone()))).collect();
+    let words = lab.watch.perform(move || {
+        let asking: Vec<_> = asked
+            .into_iter()
+            .map(|(host, session, boot_id)| std::thread::spawn(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id)))
+            .collect();
+        asking.into_iter().map(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))).collect::<Result<Vec<_>>>()
+    })?;
+    for (word, host, boot_id) in words {
+        let word = word.map_err(|e| e.during(&format!("asking host '{host}' at the end")))?;
+        if word.boot_id != boot_id {
+            return Err(Error::broken(format!("host '{host}' booted without anybody asking for it"))
+                .detail(format!("boot id {boot_id} after the last boot, {} at the end", word.boot_id)));
+        }
+        lab.note(&host, word.carrier_event());
+    }
+    lab.phases.end("ask the kernels", PhaseKind::Overhead);
+    Ok(())
+}
+
+fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Recorder) -> Result<IndexMap<String, Guest>> {
+    let (image, accelerator) = (&found.image, found.accelerator.accelerator);
+    let keys = keys_for(scenario.hosts.len());
+    let mut guests = IndexMap::new();
+    for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
+        let config = qemu::Config {
+            name: name.clone(),
+            memory: host.memory,
+            kernel: image.kernel.clone(),
+            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
+            base: image.disk.clone(),
+            overlay: folder.private().join(format!("{name}.qcow2")),
+            append: kernel_parameters(host.init, accelerator),
+            control_mac: mac(CONTROL_MAC_LINK, n),
+            accelerator,
+            folder: folder.path().to_owned(),
+            patience: qemu::PATIENCE,
+        };
+        let machine = Qemu::new(config, found.qemu.clone(), &found.qemu_img, recorder.clone())?;
+        guests.insert(name.clone(), guest(name, link_mac(n), Box::new(machine), keys));
+    }
+    Ok(guests)
+}
+
+fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKeys>) -> Guest {
+    Guest {
+        name: name.to_owned(),
+        link_mac,
+        machine,
+        keys,
+        session: None,
+        going_down: Arc::default(),
+        programs: BTreeMap::new(),
+        boot_ids: Vec::new(),
+        kernel: String::new(),
+    }
+}
+
+fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
+    let known = scenario.hosts.iter().flat_map(|(name, host)| host.addresses.iter().map(move |(ip, _)| format!("{ip} {name}\n")));
+    Seed {
+        hostname: name.to_owned(),
+        hosts: std::iter::once("127.0.0.1 localhost\n::1 localhost\n".to_owned()).chain(known).collect(),
+        addresses: host.addresses.iter().map(|(ip, prefix)| format!("eth0 {ip}/{prefix}\n")).collect(),
+        sysctl: host.sysctl.iter().map(|(name, value)| format!("{name} = {value}\n")).collect(),
+        authorized_keys: keys.client.authorized_line(),
+        host_key: keys.host.dropbear_file(),
+    }
+}
+
+/// The image's initramfs with this host's seed appended, readable by the user alone: it holds the host's private key.
+fn initrd(folder: &Folder, host: &str, image: &Image, seed: &Seed) -> Result<PathBuf> {
+    let path = folder.private().join(format!("{host}.initrd"));
+    write_private(&path, &[&fs::read(&image.initrd).broken(|| format!("cannot read {}", image.initrd.display()))?, &image::seed(seed)])?;
+    Ok(path)
+}
+
+fn write_private(path: &Path, parts: &[&[u8]]) -> Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).broken(|| format!("cannot make {}", path.display()))?;
+    for part in parts {
+        file.write_all(part).broken(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The kernel's command line.
+///
+/// Under emulation the time stamp counter counts the real processor's cycles, at a rate that the guest measures wrongly while the
+/// host is busy (1.2 % off was seen), and its TCP timers with it. The HPET ticks in nanoseconds, and needs no measuring. Under
+/// KVM kvm-clock is right and quick, and needs no advice.
+fn kernel_parameters(init: Init, accelerator: Accelerator) -> String {
+    let init = match init {
+        Init::Sysvinit => "/sbin/init",
+        Init::Systemd => "/lib/systemd/systemd",
+    };
+    let clock = match accelerator {
+        Accelerator::Kvm => "",
+        Accelerator::Tcg => "tsc=unstable clocksource=hpet nolapic_timer ",
+    };
+    // A kernel that panicked stays dead and visible. Nobody attacks a guest, and self-tests of its kernel's ciphers take half a
+    // second of an emulated boot.
+    format!("console=ttyS0 quiet panic=0 net.ifnames=0 mitigations=off cryptomgr.notests {clock}init={init}")
+}
+
+fn link_mac(host: u8) -> Mac {
+    mac(0, host)
+}
+
+/// Hosts are numbered from 1 in MAC addresses, as people count.
+fn mac(link: u8, host: u8) -> Mac {
+    let [a, b, c, d] = LINK_MAC_PREFIX;
+    [a, b, c, d, link, host.saturating_add(1)]
+}
+

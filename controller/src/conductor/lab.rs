@@ -1,0 +1,267 @@
+//! The running lab: cable, guests, and how a host comes up and goes down.
+
+use super::guest::{Guest, HostKeys, KernelWord, ask_kernel};
+use super::phases::Phases;
+use super::watch::{Mark, Watch};
+use crate::cable::Cable;
+use crate::embedded;
+use crate::error::{Error, Result};
+use crate::machine::Link;
+use crate::progress::Reporter;
+use crate::report::PhaseKind;
+use crate::remote::{HostKey, Keys, Session};
+use crate::scenario::{Action, Scenario};
+use crate::timeline::{Event, MachineEvent, Recorder, What};
+use indexmap::IndexMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Within which time a control channel must answer once the guest has said that it is up.
+const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+
+/// Within which time our own small commands and uploads must be done.
+pub(super) const COMMAND_WITHIN: Duration = Duration::from_secs(20);
+
+/// Last lines of a console that an error shows.
+const CONSOLE_LINES: usize = 12;
+
+/// The running lab.
+pub(super) struct Lab<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) guests: IndexMap<String, Guest>,
+    pub(super) cable: Cable,
+    pub(super) watch: Watch,
+    pub(super) recorder: Recorder,
+    pub(super) reporter: &'a Reporter,
+    pub(super) phases: Phases,
+    /// Within which time a guest must have booted.
+    pub(super) boot_within: Duration,
+}
+
+/// A control channel that was opened on another thread.
+struct Opened {
+    session: Arc<Session>,
+    word: KernelWord,
+}
+
+impl Lab<'_> {
+    /// The guest of this name; the scenario was checked, so that it exists.
+    pub(super) fn guest(&mut self, host: &str) -> Result<&mut Guest> {
+        self.guests.get_mut(host).ok_or_else(|| Error::broken(format!("the lab has no host '{host}'")))
+    }
+
+    /// Records what the controller itself learned about a host.
+    pub(super) fn note(&self, host: &str, event: MachineEvent) {
+        self.recorder.note(What::Machine { host: host.to_owned(), event });
+    }
+
+    /// Switches these hosts on, all at once, and waits until every control channel answers and every program that
+    /// steps from `from` on start is there.
+    ///
+    /// # Errors
+    /// A machine that does not start or dies, a boot or a login that does not come to its end in time.
+    pub(super) fn bring_up(&mut self, hosts: &[String], from: usize) -> Result<()> {
+        let mark = self.watch.mark();
+        let mut links = Vec::new();
+        for host in hosts {
+            self.reporter.began(host, "booting");
+            self.watch.guard(host);
+            links.push((host, self.cable.plug(host)?));
+        }
+        // A machine takes a tenth of a second to get on its feet; none waits for another.
+        std::thread::scope(|scope| {
+            let guests = self.guests.iter_mut().filter(|(name, _)| hosts.contains(name));
+            let starting: Vec<_> = guests
+                .filter_map(|(name, guest)| {
+                    let at = links.iter().position(|(host, _)| *host == name)?;
+                    let (_, end) = links.swap_remove(at);
+                    Some(scope.spawn(move || {
+                        guest.forget_boot();
+                        guest.machine.power_on(vec![Link { mac: guest.link_mac, end }])
+                    }))
+                })
+                .collect();
+            starting.into_iter().try_for_each(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))?)
+        })?;
+        self.await_boots(hosts, mark, from)
+    }
+
+    /// Waits until these hosts, whose machines are starting, are up and their control channels answer.
+    pub(super) fn await_boots(&mut self, hosts: &[String], mark: Mark, from: usize) -> Result<()> {
+        let began = Instant::now();
+        let (tell, deployed) = sync_channel(hosts.len().max(1));
+        let mut opening = Vec::new();
+        let mut waiting: Vec<String> = hosts.to_vec();
+        while !waiting.is_empty() {
+            let left = self.boot_within.saturating_sub(began.elapsed());
+            let names = waiting.iter().map(|h| format!("'{h}'")).collect::<Vec<_>>().join(" and ");
+            let booted = self
+                .watch
+                .event(mark, left, &format!("host {names} to boot"), |e| booted(e, &waiting))
+                .map_err(|e| self.with_consoles(e, &waiting))?;
+            waiting.retain(|h| *h != booted.host);
+            self.reporter.now(&booted.host, "logging in", None);
+            opening.push((booted.host.clone(), self.open(&booted, from, tell.clone())?));
+        }
+        for (host, opened) in opening {
+            let opened = self.watch.result(&opened).map_err(|e| self.with_consoles(e, std::slice::from_ref(&host)))?;
+            self.note(&host, opened.word.carrier_event());
+            self.guest(&host)?.session = Some(opened.session);
+        }
+        let kind = if from == 0 { PhaseKind::Boot } else { PhaseKind::Reboot };
+        self.phases.end(format!("boot {}", hosts.join(", ")), kind);
+        drop(tell);
+        self.await_deployed(&deployed)?;
+        for host in hosts {
+            self.reporter.done(host, format!("up after {:.1} s", began.elapsed().as_secs_f64()));
+        }
+        self.phases.end(format!("deploy to {}", hosts.join(", ")), PhaseKind::Overhead);
+        Ok(())
+    }
+
+    /// Opens the control channel of a booted guest on a thread of its own, then uploads its programs there.
+    fn open(
+        &mut self,
+        booted: &Booted,
+        from: usize,
+        deployed: std::sync::mpsc::SyncSender<Result<()>>,
+    ) -> Result<Receiver<Result<Opened>>> {
+        let recorder = self.recorder.clone();
+        let needed = programs_needed(self.scenario, &booted.host, from);
+        let guest = self.guest(&booted.host)?;
+        guest.boot_ids.push(booted.boot_id.clone());
+        guest.kernel.clone_from(&booted.kernel);
+        let (address, keys, going_down) = (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
+        let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
+        let (done, opened) = sync_channel(1);
+        std::thread::spawn(move || {
+            let result = connect(&host, address, &keys, recorder, going_down, &boot_id);
+            let session = result.as_ref().ok().map(|o| o.session.clone());
+            let _ = done.send(result);
+            if let Some(session) = session {
+                let _ = deployed.send(deploy(&session, &host, &needed));
+            }
+        });
+        Ok(opened)
+    }
+
+    /// Waits for all uploads: until every thread has let go of its end of the channel.
+    fn await_deployed(&mut self, deployed: &Receiver<Result<()>>) -> Result<()> {
+        loop {
+            match deployed.recv_timeout(Duration::from_millis(5)) {
+                Ok(result) => result?,
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    self.watch.pass_time(Instant::now(), |_| true)?;
+                }
+            }
+        }
+    }
+
+    /// Cuts a host's power.
+    pub(super) fn power_off(&mut self, host: &str) -> Result<()> {
+        self.watch.unguard(host);
+        let guest = self.guest(host)?;
+        guest.let_go();
+        guest.machine.power_off()?;
+        guest.session = None;
+        Ok(())
+    }
+
+    /// Adds the last lines of these hosts' consoles to an error.
+    fn with_consoles(&self, mut error: Error, hosts: &[String]) -> Error {
+        for host in hosts {
+            let tail = self.guests.get(host).map(|g| g.machine.console_tail(CONSOLE_LINES)).unwrap_or_default();
+            let tail = if tail.trim().is_empty() { "(nothing)".to_owned() } else { tail };
+            error = error.detail(format!("last lines of {host}'s console:\n{tail}"));
+        }
+        error
+    }
+
+    /// Ends everything, in whatever state it is: sessions closed, machines killed and reaped. Never fails; tells what did.
+    pub(super) fn tear_down(&mut self) {
+        for guest in self.guests.values_mut() {
+            self.watch.unguard(&guest.name);
+            guest.let_go();
+            guest.programs.clear();
+            if guest.machine.is_on() {
+                if let Err(error) = guest.machine.power_off() {
+                    tracing::warn!("while ending '{}': {error}", guest.name);
+                }
+            }
+            guest.session = None;
+        }
+    }
+}
+
+/// What a guest said on its console when it was up.
+pub(super) struct Booted {
+    host: String,
+    boot_id: String,
+    kernel: String,
+}
+
+fn booted(event: &Event, waiting: &[String]) -> Option<Booted> {
+    match &event.what {
+        What::Machine { host, event: MachineEvent::Booted { boot_id, kernel } } if waiting.contains(host) => {
+            Some(Booted { host: host.clone(), boot_id: boot_id.clone(), kernel: kernel.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// Logs in, and has the kernel confirm over SSH the boot id that the console told: they must be one machine.
+fn connect(
+    host: &str,
+    address: std::net::SocketAddr,
+    keys: &HostKeys,
+    recorder: Recorder,
+    going_down: Arc<AtomicBool>,
+    boot_id: &str,
+) -> Result<Opened> {
+    let name = host.to_owned();
+    let on_lost = move |why: String| {
+        if !going_down.load(Ordering::SeqCst) {
+            recorder.note(What::Machine { host: name.clone(), event: MachineEvent::ControlLost { why } });
+        }
+    };
+    let session = Session::connect(address, &keys.client, &keys.host.public(), CONNECT_WITHIN, on_lost)
+        .map_err(|e| e.during(&format!("logging in to host '{host}'")))?;
+    let word = ask_kernel(&session, COMMAND_WITHIN).map_err(|e| e.during(&format!("asking host '{host}'")))?;
+    if word.boot_id != boot_id {
+        return Err(Error::broken(format!("host '{host}' says two boot ids: {boot_id} on its console, {} over SSH", word.boot_id)));
+    }
+    Ok(Opened { session: Arc::new(session), word })
+}
+
+/// Our own programs that steps from `from` on start on this host: what no step will start needs no upload.
+fn programs_needed(scenario: &Scenario, host: &str, from: usize) -> Vec<String> {
+    let started = scenario.steps.iter().skip(from).filter_map(|step| match &step.action {
+        Action::Start { program, .. } => scenario.programs.get(program),
+        _ => None,
+    });
+    let words = started.filter(|p| p.host == host).filter_map(|p| p.command.first());
+    let mut names: Vec<String> = words.filter(|w| embedded::guest_program(w).is_some()).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn deploy(session: &Session, host: &str, programs: &[String]) -> Result<()> {
+    for name in programs {
+        let Some(bytes) = embedded::guest_program(name) else { continue };
+        let path = format!("{}/{name}", deadpeer_guest::PROGRAM_DIR);
+        session
+            .upload(bytes, &path, 0o755, COMMAND_WITHIN)
+            .map_err(|e| e.during(&format!("uploading {name} to host '{host}'")))?;
+    }
+    Ok(())
+}
+
+/// Keys for every host of this run: one client key pair, a host key each.
+pub(super) fn keys_for(host_count: usize) -> Vec<Arc<HostKeys>> {
+    let client = Arc::new(Keys::generate());
+    (0..host_count).map(|_| Arc::new(HostKeys { client: client.clone(), host: HostKey::generate() })).collect()
+}

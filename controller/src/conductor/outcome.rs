@@ -1,0 +1,128 @@
+//! What a run came to: the judgement, and the files of the run's folder.
+
+use super::assemble::Carried;
+use super::folder::Folder;
+use super::phases::Phases;
+use super::{Found, Options, Run};
+use crate::error::{Context, Kind, Result};
+use crate::judge::{self, Outcome};
+use crate::report::{self, Broken, EventWriter, Frames, RunResult, ScenarioId, Times, Versions};
+use crate::scenario::Scenario;
+use crate::timeline::Event;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::time::SystemTime;
+
+/// The time as a run's folder is named by it, in UTC: `2026-03-01T12-34-56`. It sorts, and needs no quoting.
+pub(super) fn stamp(at: SystemTime) -> String {
+    report::rfc3339(at).chars().take(19).map(|c| if c == ':' { '-' } else { c }).collect()
+}
+
+/// Judges what was carried out, writes the folder's files and closes the folder.
+///
+/// # Errors
+/// A file cannot be written.
+pub(super) fn conclude(
+    scenario: &Scenario,
+    options: &Options,
+    found: Option<&Found>,
+    carried: Carried,
+    mut folder: Folder,
+    started: SystemTime,
+    mut phases: Phases,
+) -> Result<Run> {
+    let Carried { error, timeline, watched } = carried;
+    let expectations = judge::judge_at(scenario, &timeline, watched);
+    let outcome = if error.is_some() { Outcome::Unknown } else { judge::outcome(&expectations) };
+    write_events(&folder, &timeline)?;
+    folder.close();
+    phases.end("judge and write", report::PhaseKind::Overhead);
+    let result = RunResult {
+        schema: report::SCHEMA_VERSION,
+        scenario: identify(scenario),
+        outcome,
+        error: error.as_ref().map(Broken::from),
+        expectations,
+        time: Times {
+            started: report::rfc3339(started),
+            wall_seconds: phases.wall().as_secs_f64(),
+            virtual_seconds: None,
+            overhead_seconds: phases.overhead(),
+            phases: phases.all().to_vec(),
+        },
+        accelerator: found.map(|f| report::Accelerator {
+            used: f.accelerator.accelerator.to_string().to_lowercase(),
+            why: f.accelerator.why.clone(),
+        }),
+        versions: Versions {
+            deadpeer: env!("CARGO_PKG_VERSION").to_owned(),
+            qemu: found.map(|f| f.qemu.version.to_string()),
+            host_kernel: host_kernel(),
+            guest_kernels: report::guest_kernels(scenario, &timeline),
+        },
+        hosts: report::hosts(scenario, &timeline),
+        frames: Frames::of(&timeline),
+        image: found.map(|f| report::Image { key: f.image.key.clone(), suite: options.image.suite.clone() }),
+        folder: folder.path().to_owned(),
+        files: files(&folder)?,
+    };
+    folder.write("result.json", report::to_json(&result).as_bytes())?;
+    Ok(Run { result, error, timeline })
+}
+
+impl Run {
+    /// The process's exit code: that of the error that ended the run, if one did, else that of its outcome.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match &self.error {
+            Some(error) if error.kind != Kind::Broken => error.kind.exit_code(),
+            _ => self.result.exit_code(),
+        }
+    }
+}
+
+/// The timeline in order, beside what was written as it came, and then in its place.
+fn write_events(folder: &Folder, timeline: &[Event]) -> Result<()> {
+    let fresh = folder.private().join("events.jsonl");
+    let mut writer = EventWriter::new(std::io::BufWriter::new(fs::File::create(&fresh).broken(|| format!("cannot make {}", fresh.display()))?));
+    timeline.iter().try_for_each(|event| writer.write(event))?;
+    drop(writer);
+    fs::rename(&fresh, folder.file("events.jsonl")).broken(|| "cannot put events.jsonl in its place".to_owned())
+}
+
+fn identify(scenario: &Scenario) -> ScenarioId {
+    let digest = Sha256::digest(scenario.source.as_bytes());
+    ScenarioId {
+        name: scenario.name.clone(),
+        title: scenario.title.clone(),
+        section: scenario.section.clone(),
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+fn host_kernel() -> Option<String> {
+    fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|release| release.trim().to_owned())
+}
+
+/// The names of the folder's public files; `result.json` is written after this, and is one of them.
+fn files(folder: &Folder) -> Result<Vec<String>> {
+    let entries = fs::read_dir(folder.path()).broken(|| format!("cannot read {}", folder.path().display()))?;
+    let mut names: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.push("result.json".to_owned());
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn stamps_sort_and_hold_no_colon() {
+        let early = stamp(UNIX_EPOCH + Duration::from_secs(1_772_368_496));
+        assert_eq!(early, "2026-03-01T12-34-56");
+        assert!(early < stamp(UNIX_EPOCH + Duration::from_secs(1_772_368_497)));
+    }
+}

@@ -1,0 +1,299 @@
+//! The conductor's eyes: collects every witness's events, waits for what a step needs, and notices faults.
+//!
+//! All waiting of a run happens here. A wait ends with what was awaited, or with an error that says what was awaited and
+//! what came instead: a fault of a machine that should be up, the user's interrupt, or the deadline.
+
+use super::interrupt::Interrupt;
+use crate::error::{Error, Result};
+use crate::report::EventWriter;
+use crate::timeline::{Event, LabTime, MachineEvent, What};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// How long the watch waits at most before it looks at the interrupt again.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How long a broken control channel waits for the machine's own account of what happened.
+const SECOND_OPINION: Duration = Duration::from_millis(500);
+
+/// Collects the timeline and waits on it.
+#[derive(Debug)]
+pub(super) struct Watch {
+    source: Receiver<Event>,
+    interrupt: Interrupt,
+    events: Vec<Event>,
+    /// Hosts that are meant to be alive: whatever ends them is a fault.
+    guarded: BTreeSet<String>,
+    /// `events.jsonl` as it grows, for a controller that does not come to its end.
+    written: Option<EventWriter<File>>,
+    /// Faults seen and not yet told.
+    fault: Option<Error>,
+}
+
+/// Where in the collected events a wait begins to look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark(usize);
+
+impl Mark {
+    /// The beginning of the run.
+    pub(super) const START: Mark = Mark(0);
+}
+
+impl Watch {
+    pub(super) fn new(source: Receiver<Event>, interrupt: Interrupt) -> Self {
+        Self { source, interrupt, events: Vec::new(), guarded: BTreeSet::new(), written: None, fault: None }
+    }
+
+    /// Writes every event to `writer`, too, in the order of arrival.
+    pub(super) fn write_to(mut self, writer: EventWriter<File>) -> Self {
+        self.written = Some(writer);
+        self
+    }
+
+    /// From now on the end of this host's machine is a fault.
+    pub(super) fn guard(&mut self, host: &str) {
+        self.guarded.insert(host.to_owned());
+    }
+
+    /// From now on this host may go down: a step asked for it.
+    pub(super) fn unguard(&mut self, host: &str) {
+        self.guarded.remove(host);
+    }
+
+    /// What comes after this point is new.
+    pub(super) fn mark(&mut self) -> Mark {
+        while let Ok(event) = self.source.try_recv() {
+            self.take(event);
+        }
+        Mark(self.events.len())
+    }
+
+    /// Waits for the first event after `mark` that `wanted` accepts.
+    ///
+    /// # Errors
+    /// A fault, the interrupt, or the deadline `within`; `awaited` completes "waited for ...".
+    pub(super) fn event<T>(
+        &mut self,
+        mark: Mark,
+        within: Duration,
+        awaited: &str,
+        mut wanted: impl FnMut(&Event) -> Option<T>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + within;
+        let mut next = mark.0;
+        loop {
+            while let Some(event) = self.events.get(next) {
+                next += 1;
+                if let Some(found) = wanted(event) {
+                    return Ok(found);
+                }
+            }
+            self.check()?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::broken(format!("waited {within:?} for {awaited}, and it did not come")));
+            }
+            self.receive(left.min(TICK));
+        }
+    }
+
+    /// Carries out something that blocks, on a thread of its own, while faults and the interrupt are watched.
+    ///
+    /// # Errors
+    /// Its own error, or the fault or interrupt that came first. The thread is left to end by its own deadline then.
+    pub(super) fn perform<T: Send + 'static>(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let (done, result) = std::sync::mpsc::sync_channel(1);
+        std::thread::spawn(move || done.send(work()));
+        self.result(&result)
+    }
+
+    /// Waits for the result of work that runs on another thread; see [`Watch::perform`].
+    pub(super) fn result<T>(&mut self, result: &Receiver<Result<T>>) -> Result<T> {
+        loop {
+            match result.recv_timeout(TICK) {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error)) => return Err(self.second_opinion(error)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::broken("a worker thread of the controller died")),
+            }
+            while let Ok(event) = self.source.try_recv() {
+                self.take(event);
+            }
+            self.check()?;
+        }
+    }
+
+    /// Lets time pass until `until`, or until `enough` says that it need not.
+    pub(super) fn pass_time(&mut self, until: Instant, mut enough: impl FnMut(&[Event]) -> bool) -> Result<()> {
+        loop {
+            self.check()?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || enough(&self.events) {
+                return Ok(());
+            }
+            self.receive(left.min(TICK));
+        }
+    }
+
+    /// The timeline so far in the order of the lab's clock: witnesses report side by side, so arrival is only nearly ordered.
+    pub(super) fn timeline(&mut self) -> Vec<Event> {
+        self.mark();
+        let mut events = self.events.clone();
+        events.sort_by_key(|e| e.at);
+        events
+    }
+
+    /// The machine's own account is better than "the connection was cut": gives it a moment to come.
+    fn second_opinion(&mut self, error: Error) -> Error {
+        let deadline = Instant::now() + SECOND_OPINION;
+        while Instant::now() < deadline {
+            if let Err(fault) = self.check() {
+                return fault.detail(format!("and so: {}", error.fact));
+            }
+            self.receive(TICK);
+        }
+        error
+    }
+
+    fn check(&mut self) -> Result<()> {
+        if self.interrupt.raised() {
+            return Err(Error::interrupted());
+        }
+        match self.fault.take() {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
+    }
+
+    fn receive(&mut self, within: Duration) {
+        match self.source.recv_timeout(within) {
+            Ok(event) => self.take(event),
+            Err(RecvTimeoutError::Timeout) => {}
+            // Every witness is gone: nothing will come, but time must still pass.
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(within),
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        if let What::Machine { host, event: machine } = &event.what {
+            if self.guarded.contains(host) && self.fault.is_none() {
+                self.fault = fault(host, machine, event.at);
+            }
+        }
+        if let Some(Err(error)) = self.written.as_mut().map(|writer| writer.write(&event)) {
+            self.written = None;
+            self.fault.get_or_insert(error);
+        }
+        self.events.push(event);
+    }
+}
+
+/// The error that a machine's event means while the machine is meant to be alive.
+fn fault(host: &str, event: &MachineEvent, at: LabTime) -> Option<Error> {
+    match event {
+        MachineEvent::Died { how, words } => {
+            Some(Error::broken(format!("the machine of host '{host}' ended by itself at {at} s: it {how}")).detail(words.clone()))
+        }
+        MachineEvent::Stopped => Some(
+            Error::broken(format!("the machine of host '{host}' was stopped from outside (SIGSTOP) at {at} s"))
+                .detail("A guest that stands still cannot testify; what its peers saw meanwhile is not its doing."),
+        ),
+        MachineEvent::Panicked { line } => {
+            Some(Error::broken(format!("the kernel of host '{host}' panicked at {at} s")).detail(line.clone()))
+        }
+        MachineEvent::ShutDown { reason } => {
+            Some(Error::broken(format!("host '{host}' shut down unasked at {at} s (the hypervisor says: {reason})")))
+        }
+        MachineEvent::Reset { reason } => {
+            Some(Error::broken(format!("host '{host}' was reset unasked at {at} s (the hypervisor says: {reason})")))
+        }
+        MachineEvent::ControlLost { why } => {
+            Some(Error::broken(format!("the control channel to host '{host}' was cut at {at} s: {why}")))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::timeline::{Clock, Ended, Recorder};
+    use std::sync::mpsc::channel;
+
+    fn watch() -> (Recorder, Watch, Interrupt) {
+        let (sink, source) = channel();
+        let interrupt = Interrupt::default();
+        (Recorder::new(Clock::start(), sink), Watch::new(source, interrupt.clone()), interrupt)
+    }
+
+    fn machine(event: MachineEvent) -> What {
+        What::Machine { host: "server".into(), event }
+    }
+
+    fn died() -> What {
+        machine(MachineEvent::Died { how: Ended::Signal("SEGV".into()), words: "last words".into() })
+    }
+
+    #[test]
+    fn finds_an_event_after_the_mark_and_none_before_it() {
+        let (recorder, mut watch, _) = watch();
+        recorder.note(machine(MachineEvent::PoweredOn { pid: 1 }));
+        let mark = watch.mark();
+        recorder.note(machine(MachineEvent::PoweredOn { pid: 2 }));
+        let pid = watch
+            .event(mark, Duration::from_secs(5), "power", |e| match &e.what {
+                What::Machine { event: MachineEvent::PoweredOn { pid }, .. } => Some(*pid),
+                _ => None,
+            })
+            .unwrap();
+        assert_eq!(pid, 2);
+    }
+
+    #[test]
+    fn the_deadline_says_what_was_awaited() {
+        let (_recorder, mut watch, _) = watch();
+        let mark = watch.mark();
+        let error = watch.event(mark, Duration::from_millis(30), "host 'server' to boot", |_| None::<()>).unwrap_err();
+        assert_eq!(error.fact, "waited 30ms for host 'server' to boot, and it did not come");
+    }
+
+    #[test]
+    fn the_end_of_a_guarded_machine_is_a_fault_and_of_another_is_not() {
+        let (recorder, mut watch, _) = watch();
+        recorder.note(died());
+        assert!(watch.pass_time(Instant::now() + Duration::from_millis(50), |_| false).is_ok());
+        watch.guard("server");
+        recorder.note(died());
+        let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+        assert!(error.fact.contains("ended by itself"), "{error}");
+        assert_eq!(error.detail.as_deref(), Some("last words"));
+    }
+
+    #[test]
+    fn the_interrupt_ends_a_wait_and_blocking_work() {
+        let (_recorder, mut watch, interrupt) = watch();
+        interrupt.raise();
+        assert_eq!(watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err().fact, "interrupted");
+        let (_never, gate) = channel::<()>();
+        let work = watch.perform(move || gate.recv_timeout(Duration::from_secs(5)).map_err(|e| Error::broken(e.to_string())));
+        assert_eq!(work.unwrap_err().fact, "interrupted");
+    }
+
+    #[test]
+    fn a_cut_channel_is_explained_by_the_machine_that_died() {
+        let (recorder, mut watch, _) = watch();
+        watch.guard("server");
+        let late = recorder.clone();
+        let error = watch
+            .perform(move || {
+                std::thread::spawn(move || late.note(died()));
+                Err::<(), _>(Error::broken("the connection was cut"))
+            })
+            .unwrap_err();
+        assert!(error.fact.contains("ended by itself"), "{error}");
+        assert!(error.detail.unwrap().contains("and so: the connection was cut"));
+    }
+}

@@ -1,0 +1,267 @@
+//! The judgement: facts in, findings out.
+
+use super::facts::{Acceleration, CachedImage, Facts, Program, System, Trouble};
+use super::{Diagnosis, Finding, State};
+use crate::machine::qemu::Kvm;
+use std::path::PathBuf;
+
+/// Memory that a run needs, in MiB: two guests of 256, and the controller and QEMU themselves.
+const RUN_MEMORY: u64 = 700;
+
+/// Space that building an image takes, in MiB, the downloaded packages included.
+const BUILD_SPACE: u64 = 2048;
+
+/// Space that a run takes, in MiB: the hosts' overlays, the captured frames.
+const RUN_SPACE: u64 = 128;
+
+/// Columns that the story needs ([`crate::report::Style::width`]).
+const COLUMNS: usize = 60;
+
+/// File systems that are somebody else's over a network, where locks and sparse files are not to be relied on.
+const REMOTE: [&str; 8] = ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph"];
+
+/// Judges what was seen.
+#[must_use]
+pub fn examine(facts: &Facts) -> Diagnosis {
+    let findings = vec![
+        system(&facts.system),
+        cores(&facts.system),
+        memory(&facts.system),
+        program("qemu", "QEMU", &facts.qemu),
+        program("qemu-img", "qemu-img", &facts.qemu_img),
+        accelerator(&facts.acceleration),
+        tool(facts, "mmdebstrap", facts.mmdebstrap.as_ref(), "mmdebstrap"),
+        tool(facts, "mke2fs", facts.mke2fs.as_ref(), "e2fsprogs"),
+        namespaces(facts),
+        cache(facts),
+        images(facts),
+        terminal(facts),
+    ];
+    Diagnosis { ready: findings.iter().all(|finding| finding.state != State::Missing), findings }
+}
+
+fn ok(id: &'static str, fact: impl Into<String>) -> Finding {
+    Finding { id, state: State::Ok, fact: fact.into(), mend: None }
+}
+
+fn found(id: &'static str, state: State, fact: impl Into<String>, mend: impl Into<String>) -> Finding {
+    Finding { id, state, fact: fact.into(), mend: Some(mend.into()) }
+}
+
+fn system(system: &System) -> Finding {
+    let name = system.name.as_deref().unwrap_or("an unnamed system");
+    let fact = format!("{name}, {}, {}", system.kernel, system.architecture);
+    match system.architecture {
+        "x86_64" => ok("system", fact),
+        _ => found(
+            "system",
+            State::Missing,
+            fact,
+            "an x86_64 computer: the guests are x86_64, and their disk is built by running its own programs",
+        ),
+    }
+}
+
+fn cores(system: &System) -> Finding {
+    match system.cores {
+        0 | 1 => found(
+            "cores",
+            State::Warning,
+            "1 core: the hosts wait for each other",
+            "two cores or more: what takes seconds there may run into its time limits here",
+        ),
+        n => ok("cores", format!("{n} cores")),
+    }
+}
+
+fn memory(system: &System) -> Finding {
+    match system.memory {
+        None => found("memory", State::Warning, "how much memory there is cannot be told", "mount -t proc proc /proc"),
+        Some((all, available)) if available < RUN_MEMORY => found(
+            "memory",
+            State::Warning,
+            format!("{available} MiB of {all} MiB memory are available, {RUN_MEMORY} MiB are needed for two hosts"),
+            "end programs that are not needed",
+        ),
+        Some((all, available)) => ok("memory", format!("{available} MiB of {all} MiB memory are available")),
+    }
+}
+
+fn program(id: &'static str, name: &str, program: &Result<Program, Trouble>) -> Finding {
+    match program {
+        Ok(program) => {
+            let fact = format!("{name} {} ({})", program.version, program.path.display());
+            match &program.note {
+                None => ok(id, fact),
+                Some(note) => Finding { id, state: State::Warning, fact: note.clone(), mend: None },
+            }
+        }
+        Err(trouble) => trouble_found(id, State::Missing, trouble),
+    }
+}
+
+fn trouble_found(id: &'static str, state: State, trouble: &Trouble) -> Finding {
+    Finding { id, state, fact: trouble.fact.clone(), mend: trouble.help.clone() }
+}
+
+fn accelerator(acceleration: &Acceleration) -> Finding {
+    match acceleration {
+        Acceleration::Kvm(kvm @ Kvm::Works { .. }) => ok("accelerator", format!("KVM works: {kvm}")),
+        Acceleration::Kvm(kvm) => Finding {
+            id: "accelerator",
+            state: State::Warning,
+            fact: format!("runs use TCG, in software, as KVM does not work: {kvm}"),
+            mend: kvm.help(),
+        },
+        Acceleration::Untried(trouble) => trouble_found("accelerator", State::Warning, trouble),
+    }
+}
+
+/// What only building an image needs: missing, unless there is an image already.
+fn for_building(facts: &Facts) -> State {
+    if intact(facts).next().is_some() { State::Warning } else { State::Missing }
+}
+
+fn intact(facts: &Facts) -> impl Iterator<Item = &CachedImage> {
+    facts.images.iter().flatten().filter(|image| image.damage.is_none())
+}
+
+/// The command, as root must type it or others.
+fn as_root(facts: &Facts, command: &str) -> String {
+    if facts.user.root { command.to_owned() } else { format!("sudo {command}") }
+}
+
+fn install(facts: &Facts, package: &str) -> String {
+    as_root(facts, &format!("apt-get install --no-install-recommends {package}"))
+}
+
+fn tool(facts: &Facts, name: &'static str, path: Option<&PathBuf>, package: &str) -> Finding {
+    match path {
+        Some(path) => ok(name, format!("{name} ({})", path.display())),
+        None => {
+            let fact = format!("{name} is missing, which building an image needs");
+            found(name, for_building(facts), fact, install(facts, package))
+        }
+    }
+}
+
+fn namespaces(facts: &Facts) -> Finding {
+    const ID: &str = "user-namespaces";
+    let namespaces = &facts.namespaces;
+    if facts.user.root {
+        return ok(ID, "user namespaces are not needed, as you are root");
+    }
+    let (mut lacks, mut mends) = (Vec::new(), Vec::new());
+    let mut lack = |fact: String, mend: String| {
+        lacks.push(fact);
+        mends.push(mend);
+    };
+    if namespaces.limit == Some(0) {
+        lack(
+            "the kernel's limit of user namespaces is 0".to_owned(),
+            as_root(facts, "sysctl --write user.max_user_namespaces=10000"),
+        );
+    }
+    if namespaces.allowed == Some(false) {
+        lack(
+            "the kernel forbids them to ordinary users".to_owned(),
+            as_root(facts, "sysctl --write kernel.unprivileged_userns_clone=1"),
+        );
+    }
+    if namespaces.confined {
+        lack(
+            "AppArmor forbids them to mmdebstrap".to_owned(),
+            as_root(facts, "sysctl --write kernel.apparmor_restrict_unprivileged_userns=0"),
+        );
+    }
+    for (there, file, option) in
+        [(namespaces.subuid, "/etc/subuid", "--add-subuids"), (namespaces.subgid, "/etc/subgid", "--add-subgids")]
+    {
+        if !there {
+            let name = &facts.user.name;
+            lack(
+                format!("{file} has no range for {name}"),
+                as_root(facts, &format!("usermod {option} 100000-165535 {name}")),
+            );
+        }
+    }
+    if namespaces.newuidmap.is_none() {
+        lack("newuidmap is missing".to_owned(), install(facts, "uidmap"));
+    }
+    if lacks.is_empty() {
+        return ok(ID, format!("{} may build images, in user namespaces", facts.user.name));
+    }
+    let fact = format!("{} cannot build an image: {}", facts.user.name, lacks.join("; "));
+    found(ID, for_building(facts), fact, mends.join("\n"))
+}
+
+fn cache(facts: &Facts) -> Finding {
+    let cache = &facts.cache;
+    let folder = cache.folder.display();
+    let elsewhere = "set XDG_CACHE_HOME to a folder on another file system";
+    if let Some(why) = &cache.read_only {
+        return found("cache", State::Missing, format!("the cache {folder} cannot be written: {why}"), elsewhere);
+    }
+    let file_system = cache.file_system.as_deref().unwrap_or("an unknown file system");
+    let Some(free) = cache.free else {
+        return found("cache", State::Warning, format!("how much space {folder} has cannot be told"), elsewhere);
+    };
+    let fact = format!("the cache {folder} has {free} MiB free, on {file_system}");
+    let (needed, purpose) = match intact(facts).next() {
+        Some(_) => (RUN_SPACE, "a run"),
+        None => (BUILD_SPACE, "building an image"),
+    };
+    if free < needed {
+        let fact = format!("{fact}; {purpose} takes {needed} MiB");
+        return found("cache", State::Missing, fact, format!("controller image remove, or {elsewhere}"));
+    }
+    if REMOTE.contains(&file_system) {
+        return found("cache", State::Warning, format!("{fact}, which is not of this computer"), elsewhere);
+    }
+    if matches!(file_system, "tmpfs" | "ramfs") {
+        return found("cache", State::Warning, format!("{fact}: in memory, and gone after a restart"), elsewhere);
+    }
+    ok("cache", fact)
+}
+
+fn images(facts: &Facts) -> Finding {
+    let images = match &facts.images {
+        Ok(images) => images,
+        Err(trouble) => return trouble_found("images", State::Warning, trouble),
+    };
+    let damaged: Vec<String> = images
+        .iter()
+        .filter_map(|image| image.damage.as_ref().map(|damage| format!("{} is damaged: {damage}", image.suite)))
+        .collect();
+    if !damaged.is_empty() {
+        let suites: Vec<&str> = images.iter().filter(|i| i.damage.is_some()).map(|i| i.suite.as_str()).collect();
+        let mend: Vec<String> = suites.iter().map(|suite| format!("controller image remove {suite}")).collect();
+        return found("images", State::Warning, format!("image {}", damaged.join("; image ")), mend.join("\n"));
+    }
+    if images.is_empty() {
+        return found(
+            "images",
+            State::Warning,
+            "no image is built yet; the first run builds it",
+            "controller image build",
+        );
+    }
+    let list: Vec<String> = images.iter().map(|image| format!("{} ({} MiB)", image.suite, image.size)).collect();
+    ok("images", format!("intact images: {}", list.join(", ")))
+}
+
+fn terminal(facts: &Facts) -> Finding {
+    let terminal = &facts.terminal;
+    let letters = if terminal.unicode { "Unicode" } else { "ASCII" };
+    let colour = if terminal.colour { "colour" } else { "no colour" };
+    match terminal.columns {
+        None => ok("terminal", "standard output is not a terminal: the story comes without colour"),
+        Some(columns) if columns < COLUMNS => found(
+            "terminal",
+            State::Warning,
+            format!("the terminal has {columns} columns; the story needs {COLUMNS}"),
+            "make the window wider",
+        ),
+        Some(columns) => ok("terminal", format!("a terminal of {columns} columns, {letters}, {colour}")),
+    }
+}

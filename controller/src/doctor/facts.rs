@@ -1,0 +1,144 @@
+//! What was seen on a host: plain values, nothing judged.
+
+use crate::error::Error;
+use crate::machine::qemu::Kvm;
+use std::path::PathBuf;
+
+/// Everything that the examination goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The computer and its operating system.
+    pub system: System,
+    /// The user who runs the controller.
+    pub user: User,
+    /// The emulator.
+    pub qemu: Result<Program, Trouble>,
+    /// The disk tool.
+    pub qemu_img: Result<Program, Trouble>,
+    /// What an accelerator did.
+    pub acceleration: Acceleration,
+    /// Builds the guests' disk; where it was found.
+    pub mmdebstrap: Option<PathBuf>,
+    /// Makes the guests' file system; where it was found.
+    pub mke2fs: Option<PathBuf>,
+    /// What an ordinary user needs for building a disk.
+    pub namespaces: Namespaces,
+    /// Where images are kept.
+    pub cache: Cache,
+    /// The images there; an error where they cannot be listed.
+    pub images: Result<Vec<CachedImage>, Trouble>,
+    /// Where the story is shown.
+    pub terminal: Terminal,
+}
+
+/// The computer and its operating system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct System {
+    /// `PRETTY_NAME` of os-release(5).
+    pub name: Option<String>,
+    /// The kernel's name and release, as in `Linux 6.1.0-37-amd64`.
+    pub kernel: String,
+    /// The processor's architecture as Rust names it: `x86_64`.
+    pub architecture: &'static str,
+    /// Cores that the controller may use.
+    pub cores: usize,
+    /// Memory in MiB: all, and what is available for new programs (`MemAvailable` of proc_meminfo(5)).
+    pub memory: Option<(u64, u64)>,
+}
+
+/// The user who runs the controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name; the number in digits where there is none.
+    pub name: String,
+    /// Is it root?
+    pub root: bool,
+}
+
+/// A program that can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its version.
+    pub version: String,
+    /// What a user should know about this version.
+    pub note: Option<String>,
+}
+
+/// Why something cannot be used, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Why.
+    pub fact: String,
+    /// What helps.
+    pub help: Option<String>,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self { fact: error.fact, help: error.help }
+    }
+}
+
+/// What an accelerator did when it was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceleration {
+    /// KVM was tried, or cannot be.
+    Kvm(Kvm),
+    /// It could not be tried, and why: "no guest kernel is built yet". With what makes it possible.
+    Untried(Trouble),
+}
+
+/// What the kernel and the system's files say about user namespaces (user_namespaces(7), subuid(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespaces {
+    /// `user.max_user_namespaces`.
+    pub limit: Option<u64>,
+    /// `kernel.unprivileged_userns_clone`, which Debian's kernels have; false: forbidden.
+    pub allowed: Option<bool>,
+    /// `kernel.apparmor_restrict_unprivileged_userns`, which Ubuntu's kernels have, is on, and no profile
+    /// excepts mmdebstrap.
+    pub confined: bool,
+    /// The user has a range in `/etc/subuid`.
+    pub subuid: bool,
+    /// The user has a range in `/etc/subgid`.
+    pub subgid: bool,
+    /// newuidmap(1); where it was found.
+    pub newuidmap: Option<PathBuf>,
+}
+
+/// Where images are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// The folder; it may not exist yet.
+    pub folder: PathBuf,
+    /// Why nothing can be written there, if so.
+    pub read_only: Option<String>,
+    /// Space for this user, in MiB.
+    pub free: Option<u64>,
+    /// Kind of the file system, as in mount(8): `ext4`.
+    pub file_system: Option<String>,
+}
+
+/// An image in the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedImage {
+    /// Its suite.
+    pub suite: String,
+    /// Size on disk in MiB.
+    pub size: u64,
+    /// What is wrong with it, if anything is.
+    pub damage: Option<String>,
+}
+
+/// Where the story is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terminal {
+    /// Columns, where standard output is a terminal.
+    pub columns: Option<usize>,
+    /// It shows colours.
+    pub colour: bool,
+    /// It shows the letters with which boxes are drawn.
+    pub unicode: bool,
+}

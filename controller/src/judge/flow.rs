@@ -1,0 +1,93 @@
+//! Which frames a scenario means by a flow, and what such frames are called.
+
+use crate::scenario::{Flow, SegmentKind};
+use crate::timeline::{Flags, Frame, FrameKind, Segment};
+
+/// Whether `frame` is one of `flow`. A flow that names no kind means TCP segments: a claim about segments is
+/// never about ARP, unless it says so.
+pub(super) fn fits(flow: &Flow, frame: &Frame) -> bool {
+    is_between(flow, frame) && is_of_kind(flow.kind.unwrap_or(SegmentKind::Tcp), frame) && has_flags(flow.flags, frame)
+}
+
+/// Whether `frame` went from and to the flow's hosts, whatever it is.
+pub(super) fn is_between(flow: &Flow, frame: &Frame) -> bool {
+    flow.from.as_ref().is_none_or(|from| *from == frame.from)
+        && flow.to.as_ref().is_none_or(|to| frame.to.as_ref() == Some(to))
+}
+
+/// Whether `frame` is what the flow asks for, whoever sent it.
+pub(super) fn is_alike(flow: &Flow, frame: &Frame) -> bool {
+    is_of_kind(flow.kind.unwrap_or(SegmentKind::Tcp), frame) && has_flags(flow.flags, frame)
+}
+
+fn is_of_kind(kind: SegmentKind, frame: &Frame) -> bool {
+    let segment = match &frame.kind {
+        FrameKind::Tcp(segment) => segment,
+        FrameKind::Icmp { .. } => return kind == SegmentKind::Icmp,
+        FrameKind::Arp { .. } => return kind == SegmentKind::Arp,
+        FrameKind::Other { .. } => return false,
+    };
+    let Segment { flags, length, retransmission, .. } = segment;
+    match kind {
+        SegmentKind::Tcp => true,
+        SegmentKind::Syn => flags.syn && !flags.ack,
+        SegmentKind::SynAck => flags.syn && flags.ack,
+        SegmentKind::Data => *length > 0,
+        SegmentKind::PureAck => flags.ack && *length == 0 && !flags.syn && !flags.fin && !flags.rst,
+        SegmentKind::Fin => flags.fin,
+        SegmentKind::Rst => flags.rst,
+        SegmentKind::Retransmission => *retransmission,
+        SegmentKind::Icmp | SegmentKind::Arp => false,
+    }
+}
+
+fn has_flags(wanted: Flags, frame: &Frame) -> bool {
+    let set = match &frame.kind {
+        FrameKind::Tcp(segment) => segment.flags,
+        _ => Flags::default(),
+    };
+    pairs(wanted, set).into_iter().all(|(wanted, set)| set || !wanted)
+}
+
+fn pairs(a: Flags, b: Flags) -> [(bool, bool); 6] {
+    [(a.syn, b.syn), (a.ack, b.ack), (a.fin, b.fin), (a.rst, b.rst), (a.psh, b.psh), (a.urg, b.urg)]
+}
+
+/// What such segments are called: `segment with FIN`, `retransmissions`.
+pub(super) fn noun(flow: &Flow, plural: bool) -> String {
+    let s = if plural { "s" } else { "" };
+    let kind = match flow.kind {
+        Some(SegmentKind::Tcp) => "TCP segment",
+        Some(SegmentKind::Syn) => "SYN",
+        Some(SegmentKind::SynAck) => "SYN-ACK",
+        Some(SegmentKind::Data) => "data segment",
+        Some(SegmentKind::PureAck) => "pure ACK",
+        Some(SegmentKind::Fin) => "FIN",
+        Some(SegmentKind::Rst) => "RST",
+        Some(SegmentKind::Retransmission) => "retransmission",
+        Some(SegmentKind::Icmp) => "ICMP message",
+        Some(SegmentKind::Arp) => "ARP message",
+        None if flow.flags == Flags::default() => "TCP segment",
+        None => return format!("{}{s}", flow.flags.to_string().replace(", ", "-")),
+    };
+    if flow.flags == Flags::default() { format!("{kind}{s}") } else { format!("{kind}{s} with {}", flow.flags) }
+}
+
+/// One such segment: `a RST`, `an ICMP message`. (Read aloud as words, as the field does: "a rist", "a fin".)
+pub(super) fn one(flow: &Flow) -> String {
+    let noun = noun(flow, false);
+    let article = if noun.starts_with(['A', 'I']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+/// So many of them: `1 RST`, `3 retransmissions`.
+pub(super) fn counted(flow: &Flow, count: usize) -> String {
+    format!("{count} {}", noun(flow, count != 1))
+}
+
+/// Between whom, with a blank before it: ` from server to client`.
+pub(super) fn way(flow: &Flow) -> String {
+    let from = flow.from.as_ref().map(|h| format!(" from {h}")).unwrap_or_default();
+    let to = flow.to.as_ref().map(|h| format!(" to {h}")).unwrap_or_default();
+    from + &to
+}

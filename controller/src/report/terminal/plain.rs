@@ -1,0 +1,35 @@
+//! Progress where there is no terminal: a line for each thing that happened, with its time.
+
+use super::super::text::harmless;
+use crate::progress::Progress as Told;
+use std::collections::HashMap;
+use std::io::Write;
+use std::time::Instant;
+
+pub(super) struct Plain {
+    to: Box<dyn Write + Send>,
+    began: Instant,
+    /// The last phrase of each line of work: only a new one is worth a line, a new percentage is not.
+    last: HashMap<String, String>,
+}
+
+impl Plain {
+    pub(super) fn new(to: Box<dyn Write + Send>) -> Self {
+        Self { to, began: Instant::now(), last: HashMap::new() }
+    }
+
+    pub(super) fn show(&mut self, told: Told) {
+        let (id, what) = match told {
+            Told::Began { id, what } | Told::Done { id, what } => (id, what),
+            Told::Failed { id, what } => (id, format!("failed: {what}")),
+            Told::Now { id, what, .. } if self.last.get(&id) == Some(&what) => return,
+            Told::Now { id, what, .. } => (id, what),
+        };
+        let seconds = self.began.elapsed().as_secs_f64();
+        // In one write, so that lines of other writers come between lines, not within them. Nobody reading
+        // progress is no reason to stop the run.
+        let line = format!("[{seconds:>7.3}] {}: {}\n", harmless(&id), harmless(&what));
+        let _ = self.to.write_all(line.as_bytes());
+        self.last.insert(id, what);
+    }
+}

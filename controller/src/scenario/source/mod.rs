@@ -1,0 +1,97 @@
+//! A scenario as it stands in its file: types that mirror the YAML, with the place of everything.
+//!
+//! Parsing ([`read`]) checks the shape: which fields there are, what is a map and what a list. What the words in
+//! them mean is checked afterwards, by `resolve`. The JSON Schema for editors ([`schema()`]) is made from the same
+//! types; the comments on their fields are what editors and the reference show.
+
+mod expectation;
+mod field;
+mod kinds;
+mod schema;
+mod step;
+mod yaml;
+
+pub(super) use expectation::{AnsweringSource, CLAIMS, EndedSource, ExpectationSource, FlagWord, FlowSource};
+pub(super) use field::{Field, List, Map, Value};
+pub(super) use kinds::{BootId, Carrier, Choice, Flag, Reference, nth_addresses, read_name, wrong_with_sysctl};
+pub(super) use schema::schema;
+pub(super) use step::{RuleSource, StepSource, UntilSource, VERBS, VERDICTS, Verb};
+pub(super) use yaml::read;
+
+use super::model::Init;
+use super::names;
+use kinds::{Address, Command, Line, Memory, Name, Prose, Section, SysctlValue, name_form};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A Deadpeer scenario: hosts, what runs on them, what is done to them, and what is then claimed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Scenario", extend("required" = ["name", "title", "story", "hosts", "steps", "expectations"]))]
+pub(super) struct FileSource {
+    /// The scenario's name, as `controller run NAME` takes it: lower-case letters, digits and hyphens.
+    pub(super) name: Value<Name>,
+    /// What it shows, in one line.
+    pub(super) title: Value<Line>,
+    /// What happens, told to a student.
+    pub(super) story: Value<Prose>,
+    /// What the textbook says about it.
+    pub(super) textbook: Field<TextbookSource>,
+    /// The machines by name, in the order in which they are drawn. At most 16.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16, "propertyNames" = name_form(names::LONGEST_HOST_NAME)))]
+    pub(super) hosts: Field<Map<HostSource>>,
+    /// What runs on them, by name.
+    #[schemars(extend("propertyNames" = name_form(names::LONGEST_NAME)))]
+    pub(super) programs: Field<Map<ProgramSource>>,
+    /// What is done, in order. Each step does one thing, and is over before the next begins.
+    #[schemars(extend("minItems" = 1))]
+    pub(super) steps: List<StepSource>,
+    /// What is claimed about what was seen.
+    #[schemars(extend("minItems" = 1))]
+    pub(super) expectations: List<ExpectationSource>,
+}
+
+/// What the textbook says: W. R. Stevens, B. Fenner, A. M. Rudoff, *UNIX Network Programming*, vol. 1, 3rd ed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Textbook", extend("required" = ["section", "claim"]))]
+pub(super) struct TextbookSource {
+    /// The section, in quotes: "5.15".
+    pub(super) section: Value<Section>,
+    /// What it claims, in your own words.
+    pub(super) claim: Value<Prose>,
+}
+
+/// A host: one machine with its own kernel. Every field may be left out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Host", extend("type" = ["object", "null"]))]
+pub(super) struct HostSource {
+    /// Addresses of its link, with prefix length, out of 192.0.2.0/24, 198.51.100.0/24 and 2001:db8::/32. Left out: `client`
+    /// gets 192.0.2.1 and 2001:db8::1, `server` .2, `router` .254, any other the next that is free.
+    #[schemars(extend("minItems" = 1))]
+    pub(super) addresses: List<AddressWord>,
+    /// What runs as PID 1: `sysvinit` (the default) or `systemd`.
+    pub(super) init: Value<Init>,
+    /// Its memory, from 128 MiB to 8 GiB. 256 MiB if left out.
+    pub(super) memory: Value<Memory>,
+    /// Kernel parameters, set before any program starts, by the names that sysctl(8) uses.
+    pub(super) sysctl: Field<Map<SysctlWord>>,
+}
+
+/// A program that runs on a host.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Program", extend("required" = ["host", "run"]))]
+pub(super) struct ProgramSource {
+    /// The host that it runs on.
+    pub(super) host: Value<Reference>,
+    /// Its command: words, quoted as in a shell, but read by none: no `|`, `>`, `$` or `*`.
+    pub(super) run: Value<Command>,
+}
+
+/// An item of `addresses`.
+pub(super) type AddressWord = field::Word<Address>;
+
+/// A value in `sysctl`.
+pub(super) type SysctlWord = field::Word<SysctlValue>;

@@ -1,0 +1,12 @@
+//! The cable with real socket pairs, whose other ends play the guests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod capture;
+mod delay;
+mod forwarding;
+mod lab;
+mod machines;
+mod rules;
+mod speed;
+mod survival;

@@ -1,0 +1,10 @@
+//! Tests on real machines: the tip. They boot guests with the installed QEMU, break things, and look at what is left.
+//!
+//! One test binary, so that `./lab test` runs it by itself; the tests take turns where two labs at once would only be slow.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
+
+mod bench;
+mod crash_reboot;
+mod faults;
+mod interrupts;
