@@ -46,11 +46,14 @@ fn a_command_longer_than_dropbear_takes_is_run_all_the_same() {
 fn a_late_command_is_given_up_and_the_error_shows_what_it_had_printed() {
     let host = Host::new();
     let session = host.connect();
-    let error = session.run("echo early; echo words >&2; sleep 1000", Duration::from_millis(300)).unwrap_err();
+    let command = format!("echo early; echo words >&2; {}", host.endless());
+    let error = session.run(&command, Duration::from_millis(300)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`echo early; echo words >&2; sleep 1000` was not done within 300ms\n\n\
-         Awaited: its end.\nSo far: stdout:\nearly\nstderr:\nwords"
+        format!(
+            "`{command}` was not done within 300ms\n\n\
+             Awaited: its end.\nSo far: stdout:\nearly\nstderr:\nwords"
+        )
     );
     assert_eq!(session.run("echo well", LONG).unwrap().stdout, "well\n");
 }

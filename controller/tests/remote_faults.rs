@@ -109,15 +109,16 @@ fn a_cut_ends_everybody_who_waits_and_is_told_once() {
     let (session, losses) = host.connect_at(proxy.address).unwrap();
     let (told, events) = Events::new();
     let program = session.start("sh -c 'printf partial; sleep 1000'", told).unwrap();
+    let command = host.endless();
     let error = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| session.run("echo so far; sleep 1000", LONG).unwrap_err());
+        let waiting = scope.spawn(|| session.run(&command, LONG).unwrap_err());
         session.run("true", LONG).unwrap();
         proxy.cut();
         waiting.join().unwrap()
     });
     let why = losses.recv_timeout(LONG).unwrap();
     assert!(why.starts_with("the connection was c"), "{why}");
-    assert_eq!(error.fact, "the host was lost before `echo so far; sleep 1000` was done");
+    assert_eq!(error.fact, format!("the host was lost before `{command}` was done"));
     let detail = error.detail.unwrap();
     assert!(detail.starts_with(&why), "{detail}");
     let events = events.rest();

@@ -24,6 +24,11 @@ const MISSING: &str = "deadpeer: no such command: ";
 type Events = Box<dyn FnMut(ProgramEvent) + Send>;
 
 /// A started program. Dropping the handle leaves it running; it ends with its session.
+///
+/// # Limits
+/// It leads its terminal's session: when it ends, the kernel sends SIGHUP to the children that it leaves behind, as
+/// on any terminal (setsid(2)). And dropbear tells the signals of RFC 4254, section 6.10, only: a program ended by
+/// another one (SIGBUS, SIGSYS) is told as exited with status 0.
 #[derive(Debug)]
 pub struct Program {
     line: Line,

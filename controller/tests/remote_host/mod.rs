@@ -67,6 +67,11 @@ impl Host {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
+    /// A command that ends by itself when the test is over, but not before: nothing ends it with its session.
+    pub fn endless(&self) -> String {
+        format!("while [ -e {} ]; do sleep 0.1; done", self.path("host_key"))
+    }
+
     /// The process ids of the servers started so far.
     pub fn server_pids(&self) -> Vec<u32> {
         self.servers.lock().unwrap().iter().map(Child::id).collect()
