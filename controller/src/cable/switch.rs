@@ -89,8 +89,6 @@ impl Switch {
                 Err(errno) => return self.status.fault(Error::broken(format!("the cable cannot wait: {errno}"))),
             };
             self.release();
-            // Fails with EAGAIN if nobody woke us, which is as well.
-            let _ = wake.read();
             while let Ok(command) = commands.try_recv() {
                 self.settle();
                 match command {
@@ -127,6 +125,10 @@ impl Switch {
         match ppoll(&mut fds, timeout.map(TimeSpec::from), None) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
+        }
+        if fds[0].any() != Some(false) {
+            // It says no more than that there are commands.
+            let _ = wake.read();
         }
         let ready = fds[1..].iter().zip(plugged()).filter(|(fd, _)| fd.any() != Some(false)).map(|(_, (port, _))| port);
         Ok(ready.collect())
