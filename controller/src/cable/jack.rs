@@ -25,6 +25,8 @@ const QUEUE_BYTES: usize = 1 << 20;
 pub(super) struct Jack {
     pub(super) name: String,
     socket: Option<OwnedFd>,
+    /// Whether there is a link at all: false while the cable is pulled out.
+    linked: bool,
 }
 
 /// What came out of a jack.
@@ -41,12 +43,23 @@ pub(super) enum Received {
 impl Jack {
     /// A jack without a cable.
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), socket: None }
+        Self { name: name.to_owned(), socket: None, linked: true }
     }
 
     /// Puts a cable in, in place of the one that is there.
     pub(super) fn plug(&mut self, socket: OwnedFd) {
         self.socket = Some(socket);
+        self.linked = true;
+    }
+
+    /// Pulls the cable out, or puts the same one in again.
+    pub(super) fn link(&mut self, up: bool) {
+        self.linked = up;
+    }
+
+    /// Whether there is a link.
+    pub(super) fn linked(&self) -> bool {
+        self.linked
     }
 
     /// What to wait on.
@@ -73,7 +86,7 @@ impl Jack {
 
     /// Hands a frame to the machine. Never blocks. The jack must have been emptied before.
     pub(super) fn send(&self, frame: &[u8]) -> Fate {
-        let Some(socket) = &self.socket else { return Fate::NoLink };
+        let Some(socket) = self.socket.as_ref().filter(|_| self.linked) else { return Fate::NoLink };
         match socket::send(socket.as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
             Ok(_) => Fate::Sent,
             Err(Errno::EAGAIN | Errno::ENOBUFS) => Fate::Full,
@@ -100,7 +113,7 @@ mod tests {
 
     fn plugged() -> (Jack, OwnedFd) {
         let (ours, theirs) = cable().unwrap();
-        (Jack { name: "a".to_owned(), socket: Some(ours) }, theirs)
+        (Jack { socket: Some(ours), ..Jack::new("a") }, theirs)
     }
 
     #[test]
