@@ -9,6 +9,8 @@
 pub mod cable;
 pub mod cli;
 pub mod conductor;
+pub mod doctor;
+pub mod embedded;
 pub mod error;
 pub mod image;
 pub mod judge;

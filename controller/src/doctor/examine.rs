@@ -14,8 +14,8 @@ const BUILD_SPACE: u64 = 2048;
 /// Space that a run takes, in MiB: the hosts' overlays, the captured frames.
 const RUN_SPACE: u64 = 128;
 
-/// Columns that the ladder needs to look as it is meant.
-const COLUMNS: u16 = 80;
+/// Columns that the story needs ([`crate::report::Style::width`]).
+const COLUMNS: usize = 60;
 
 /// File systems that are somebody else's over a network, where locks and sparse files are not to be relied on.
 const REMOTE: [&str; 8] = ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph"];
@@ -251,15 +251,17 @@ fn images(facts: &Facts) -> Finding {
 }
 
 fn terminal(facts: &Facts) -> Finding {
-    let colour = if facts.terminal.colour { "with colour" } else { "without colour" };
-    match facts.terminal.columns {
-        None => ok("terminal", "standard output is not a terminal: plain lines, without colour"),
+    let terminal = &facts.terminal;
+    let letters = if terminal.unicode { "Unicode" } else { "ASCII" };
+    let colour = if terminal.colour { "colour" } else { "no colour" };
+    match terminal.columns {
+        None => ok("terminal", "standard output is not a terminal: the story comes without colour"),
         Some(columns) if columns < COLUMNS => found(
             "terminal",
             State::Warning,
-            format!("the terminal has {columns} columns; the story is drawn for {COLUMNS}"),
+            format!("the terminal has {columns} columns; the story needs {COLUMNS}"),
             "make the window wider",
         ),
-        Some(columns) => ok("terminal", format!("a terminal of {columns} columns, {colour}")),
+        Some(columns) => ok("terminal", format!("a terminal of {columns} columns, {letters}, {colour}")),
     }
 }

@@ -136,7 +136,9 @@ pub struct CachedImage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terminal {
     /// Columns, where standard output is a terminal.
-    pub columns: Option<u16>,
-    /// Colours are used.
+    pub columns: Option<usize>,
+    /// It shows colours.
     pub colour: bool,
+    /// It shows the letters with which boxes are drawn.
+    pub unicode: bool,
 }

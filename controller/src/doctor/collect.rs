@@ -1,0 +1,175 @@
+//! Looking at the host. Thin: what needs thought is a function of a text, and tested on texts.
+
+use super::facts::{Acceleration, Cache, CachedImage, Facts, Namespaces, Program, System, Terminal, Trouble, User};
+use crate::machine::qemu::{Info, Probe};
+use crate::progress::Reporter;
+use crate::report::Style;
+use nix::sys::statvfs::statvfs;
+use nix::unistd::{AccessFlags, Uid, access};
+use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+impl Facts {
+    /// Looks at this host. Takes a moment where a guest is booted to try KVM, which `progress` tells.
+    #[must_use]
+    pub fn collect(progress: &Reporter) -> Self {
+        let user = user();
+        let qemu = Info::qemu();
+        Self {
+            system: system(),
+            acceleration: acceleration(qemu.as_ref().ok(), progress),
+            qemu: qemu.map(program).map_err(Trouble::from),
+            qemu_img: Info::qemu_img().map(program).map_err(Trouble::from),
+            mmdebstrap: find("mmdebstrap"),
+            mke2fs: find("mke2fs"),
+            namespaces: namespaces(&user),
+            cache: cache(),
+            images: images(),
+            terminal: terminal(),
+            user,
+        }
+    }
+}
+
+fn system() -> System {
+    let os = read_to_string("/etc/os-release").or_else(|_| read_to_string("/usr/lib/os-release"));
+    let kernel = |name| read_to_string(Path::new("/proc/sys/kernel").join(name)).unwrap_or_default();
+    System {
+        name: os.ok().as_deref().and_then(pretty_name),
+        kernel: format!("{} {}", kernel("ostype").trim(), kernel("osrelease").trim()).trim().to_owned(),
+        architecture: std::env::consts::ARCH,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: read_to_string("/proc/meminfo").ok().as_deref().and_then(memory),
+    }
+}
+
+/// `PRETTY_NAME` in an os-release(5).
+pub(super) fn pretty_name(os_release: &str) -> Option<String> {
+    let value = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    Some(value.trim().trim_matches(['"', '\'']).to_owned())
+}
+
+/// All and available memory in MiB, of a `/proc/meminfo`.
+pub(super) fn memory(meminfo: &str) -> Option<(u64, u64)> {
+    let mebibytes = |name: &str| {
+        let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
+        let kibibytes: u64 = line.trim_start_matches(':').trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes / 1024)
+    };
+    Some((mebibytes("MemTotal")?, mebibytes("MemAvailable")?))
+}
+
+fn user() -> User {
+    let uid = Uid::effective();
+    let named = nix::unistd::User::from_uid(uid).ok().flatten();
+    User { name: named.map_or_else(|| uid.to_string(), |user| user.name), root: uid.is_root() }
+}
+
+fn program(info: Info) -> Program {
+    Program { note: info.note(), version: info.version.to_string(), path: info.path }
+}
+
+/// Tries KVM with the guest of an image that is there; none is built for it.
+fn acceleration(qemu: Option<&Info>, progress: &Reporter) -> Acceleration {
+    let untried = |fact: &str, help: Option<&str>| {
+        Acceleration::Untried(Trouble { fact: fact.to_owned(), help: help.map(str::to_owned) })
+    };
+    let Some(qemu) = qemu else {
+        return untried("whether KVM works cannot be tried without QEMU", None);
+    };
+    let Some((kernel, initrd)) = any_kernel() else {
+        return untried(
+            "whether KVM works is tried with a guest, and none is built yet",
+            Some("controller image build"),
+        );
+    };
+    match Probe::new(&kernel, &initrd, &cache_folder()).kvm(qemu, progress) {
+        Ok(kvm) => Acceleration::Kvm(kvm),
+        Err(error) => Acceleration::Untried(error.into()),
+    }
+}
+
+/// An executable of this name on the `PATH`, or where Debian keeps what an ordinary user's `PATH` lacks.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file() && access(file, AccessFlags::X_OK).is_ok())
+}
+
+fn namespaces(user: &User) -> Namespaces {
+    let has_range =
+        |file| read_to_string(file).is_ok_and(|text| range_of(&text, &user.name, Uid::effective().as_raw()));
+    let confined: Option<u8> = number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+    Namespaces {
+        limit: number("/proc/sys/user/max_user_namespaces"),
+        allowed: number("/proc/sys/kernel/unprivileged_userns_clone").map(|n: u8| n != 0),
+        confined: confined == Some(1) && !Path::new("/etc/apparmor.d/mmdebstrap").exists(),
+        subuid: has_range("/etc/subuid"),
+        subgid: has_range("/etc/subgid"),
+        newuidmap: find("newuidmap"),
+    }
+}
+
+fn number<T: FromStr>(file: &str) -> Option<T> {
+    read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// Does a subuid(5) give the user, by name or number, a range in which all of Debian's ids have room?
+pub(super) fn range_of(subuid: &str, name: &str, uid: u32) -> bool {
+    const DEBIAN_IDS: u64 = 65536;
+    subuid.lines().any(|line| {
+        let mut fields = line.trim().split(':');
+        let whose = fields.next().is_some_and(|owner| owner == name || owner == uid.to_string());
+        whose && fields.nth(1).and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count >= DEBIAN_IDS)
+    })
+}
+
+fn cache() -> Cache {
+    let folder = cache_folder();
+    // It is made by the first build; until then its nearest parent tells.
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let written = access(there, AccessFlags::W_OK | AccessFlags::X_OK);
+    let space = statvfs(there).ok();
+    let real = there.canonicalize().unwrap_or_else(|_| there.to_owned());
+    Cache {
+        read_only: written.err().map(|errno| errno.desc().to_owned()),
+        #[allow(clippy::unnecessary_cast)] // Their width differs between architectures.
+        free: space.map(|space| space.blocks_available() as u64 * space.fragment_size() as u64 / (1 << 20)),
+        file_system: read_to_string("/proc/self/mountinfo").ok().and_then(|text| file_system_of(&text, &real)),
+        folder,
+    }
+}
+
+/// The kind of the file system that holds `path`, by a `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+pub(super) fn file_system_of(mountinfo: &str, path: &Path) -> Option<String> {
+    let mounts = mountinfo.lines().filter_map(|line| {
+        // The number of fields before the dash varies; mount point is the fifth, spaces in it are escaped.
+        let (before, after) = line.split_once(" - ")?;
+        let point = before.split(' ').nth(4)?.replace("\\040", " ");
+        Some((PathBuf::from(point), after.split(' ').next()?))
+    });
+    // Of those that hold it the deepest; of several on one point the last, which hides the others.
+    let holding = mounts.filter(|(point, _)| path.starts_with(point));
+    holding.max_by_key(|(point, _)| point.components().count()).map(|(_, kind)| kind.to_owned())
+}
+
+// Until the image room is there.
+fn cache_folder() -> PathBuf {
+    let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from).join(".cache");
+    std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("deadpeer")
+}
+
+fn any_kernel() -> Option<(PathBuf, PathBuf)> {
+    None
+}
+
+fn images() -> Result<Vec<CachedImage>, Trouble> {
+    Err(Trouble { fact: "images cannot be listed yet".to_owned(), help: None })
+}
+
+fn terminal() -> Terminal {
+    let style = Style::of_stdout();
+    let columns = console::Term::stdout().is_term().then_some(style.width);
+    Terminal { columns, colour: style.colour, unicode: style.unicode }
+}
