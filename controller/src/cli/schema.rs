@@ -31,7 +31,7 @@ enum File {
 pub(super) fn run(args: &SchemaArgs) -> Result<ExitCode> {
     match args.of {
         File::Scenario => output::json(&scenario::schema())?,
-        File::Result => output::json(&report::result_schema())?,
+        File::Result => output::text(&report::result_schema())?,
     }
     Ok(ExitCode::SUCCESS)
 }
