@@ -1,4 +1,53 @@
-//! What the controller carries with it.
+//! What the controller carries with it, so that it works from any folder: the guest programs, built by `build.rs`,
+//! and the catalogue of scenarios.
 
-/// Every scenario of the catalogue: its name and its text, in the order of the names.
-pub const SCENARIOS: &[(&str, &str)] = &[("crash-reboot", include_str!("../../scenarios/crash-reboot.yaml"))];
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// A guest program by its name, as in `echo-server`: a static executable for the processor that this controller was
+/// built for.
+#[must_use]
+pub fn guest_program(name: &str) -> Option<&'static [u8]> {
+    GUEST_PROGRAMS.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+}
+
+/// The names of all guest programs, in order.
+pub fn guest_programs() -> impl Iterator<Item = &'static str> {
+    GUEST_PROGRAMS.iter().map(|(name, _)| *name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    #[test]
+    fn all_guest_programs_are_here_and_are_static_executables() {
+        assert!(guest_programs().eq(["echo-client", "echo-server"]));
+        for name in guest_programs() {
+            let bytes = guest_program(name).unwrap();
+            assert_eq!(&bytes[..4], b"\x7fELF", "{name}");
+            // A program that needs a loader names it.
+            assert!(!bytes.windows(7).any(|window| window == b"/ld-lin"), "{name}");
+        }
+        assert_eq!(guest_program("echo"), None);
+    }
+
+    #[test]
+    fn an_embedded_program_runs() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(guest_program("echo-client").unwrap()).unwrap();
+        let path = file.into_temp_path();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let output = Command::new(&path).arg("--help").output().unwrap();
+        assert!(String::from_utf8(output.stdout).unwrap().starts_with("usage: echo-client HOST [PORT]\n"));
+    }
+
+    #[test]
+    fn the_catalogue_is_here_in_order() {
+        assert!(SCENARIOS.iter().any(|(name, text)| *name == "crash-reboot" && text.contains("crash-reboot")));
+        assert!(SCENARIOS.is_sorted_by_key(|(name, _)| *name));
+    }
+}
