@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Longer than anything takes on a busy machine; a test that works never waits so long.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(120);
 
 /// What the base image of every test begins with.
 pub(crate) const BASE: &[u8; 16] = b"BASEIMAGEPATTERN";
@@ -114,9 +114,12 @@ impl Guest {
         archive.extend(cpio("deadpeer-test", &format!("{PROLOGUE}\n{script}\n{EPILOGUE}\n")));
         let initrd = bench.path("initrd");
         std::fs::write(&initrd, archive).unwrap();
-        Self { kernel: named("DEADPEER_TEST_KERNEL"), initrd, append: "rdinit=/deadpeer-test".into() }
+        Self { kernel: named("DEADPEER_TEST_KERNEL"), initrd, append: PARAMETERS.into() }
     }
 }
+
+const PARAMETERS: &str = "console=ttyS0 quiet panic=0 mitigations=off cryptomgr.notests tsc=unstable clocksource=hpet \
+                          nolapic_timer rdinit=/deadpeer-test";
 
 const PROLOGUE: &str = r#"#!/bin/busybox sh
 B=/bin/busybox

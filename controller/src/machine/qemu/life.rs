@@ -125,12 +125,13 @@ impl Life {
                 .detail(format!("awaited: the end of process {} after SIGKILL", self.child.pid()))
                 .detail(format!("came: nothing within {DEATH:?}; it may hang in the kernel")));
         };
-        if killed && how == Ended::Signal("KILL".to_owned()) {
+        let shut_down = self.watch.shut_down().is_some();
+        if killed && !shut_down && how == Ended::Signal("KILL".to_owned()) {
             return Ok(how);
         }
         Err(Error::broken(fact())
-            .detail("awaited: QEMU ended by SIGKILL, the proof of a power cut")
-            .detail(format!("came: it {how}, by itself"))
+            .detail("awaited: QEMU ended by SIGKILL while its guest ran, the proof of a power cut")
+            .detail(format!("came: it {how}{}", if shut_down { ", after its guest had shut down" } else { "" }))
             .detail(self.evidence()))
     }
 
@@ -171,8 +172,12 @@ impl Life {
 }
 
 impl Drop for Life {
-    /// Whoever drops a machine cuts its power; the child's own drop sends the signal and reaps.
+    /// Whoever drops a machine cuts its power. When this returns, its end is told and its pid file is gone.
     fn drop(&mut self) {
         self.watch.cut_power();
+        let killed = self.child.kill(Signal::SIGKILL);
+        if killed.is_err() || self.watch.wait(DEATH).is_none() {
+            tracing::warn!(host = self.host, ?killed, "QEMU did not end after SIGKILL");
+        }
     }
 }

@@ -51,7 +51,7 @@ pub struct Config {
     pub name: String,
     /// Memory in MiB.
     pub memory: u32,
-    /// The kernel (bzImage).
+    /// The kernel: bzImage, or an ELF image with a PVH entry point, which boots quicker as nobody unpacks it.
     pub kernel: PathBuf,
     /// The initramfs, with this host's seed appended.
     pub initrd: PathBuf,
@@ -59,7 +59,7 @@ pub struct Config {
     pub base: PathBuf,
     /// The disk of this run, made by [`Qemu::new`]; must not exist before.
     pub overlay: PathBuf,
-    /// Appended to the kernel command line: `init=/sbin/init`.
+    /// The kernel command line, whole; `console=ttyS0` must be in it.
     pub append: String,
     /// Address of the control NIC.
     pub control_mac: Mac,

@@ -32,6 +32,9 @@ pub const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 /// Memory of the guest that tries KVM, in MiB.
 const PROBE_MEMORY: u32 = 256;
 
+/// The command line of the kernel that tries KVM, without the word that makes the initramfs answer.
+const PROBE_PARAMETERS: &str = "console=ttyS0 quiet mitigations=off cryptomgr.notests";
+
 /// What is needed to try an accelerator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
@@ -205,8 +208,8 @@ impl Probe {
         let errors = folder.path().join("stderr");
         let (console, console_theirs) = pipe2(OFlag::O_CLOEXEC).broken(fact)?;
         let mut command = Command::new(&qemu.path);
-        let word = deadpeer_guest::PROBE_WORD;
-        command.args(arguments::bare(Accelerator::Kvm, PROBE_MEMORY, &self.kernel, &self.initrd, word));
+        let append = format!("{PROBE_PARAMETERS} {}", deadpeer_guest::PROBE_WORD);
+        command.args(arguments::bare(Accelerator::Kvm, PROBE_MEMORY, &self.kernel, &self.initrd, &append));
         command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(console_theirs);
         command.stderr(File::create(&errors).broken(fact)?);
 

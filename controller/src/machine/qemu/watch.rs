@@ -40,8 +40,10 @@ struct State {
     stopped: bool,
     /// What QEMU said that is not part of a machine's life: it halted the guest, a disk error.
     complaints: Vec<String>,
-    /// The process ended, and all that it said was heard.
+    /// The process ended.
     ended: Option<Ended>,
+    /// Its end is told, and all that it said before was heard.
+    told: bool,
 }
 
 impl Watch {
@@ -95,6 +97,7 @@ impl Watch {
             }
             Change::Continued => self.state().stopped = false,
             Change::Ended(how) => {
+                self.state().ended = Some(how.clone());
                 for last in heard {
                     let _ = last.recv_timeout(LAST_WORDS);
                 }
@@ -106,12 +109,16 @@ impl Watch {
     fn on_end(&self, at: LabTime, how: Ended) {
         let _ = std::fs::remove_file(&self.pid_file);
         let mut state = self.state();
-        if state.power_cut {
-            self.note_at(at, MachineEvent::PoweredOff { how: how.clone() });
-        } else if state.shut_down.is_none() || how != Ended::Exit(0) {
-            self.note_at(at, MachineEvent::Died { how: how.clone(), words: self.words() });
+        let killed = how == Ended::Signal("KILL".to_owned());
+        let expected = how == Ended::Exit(0) || (state.power_cut && killed);
+        if state.shut_down.is_some() && expected {
+            // Told already, as what it was: the guest's own doing.
+        } else if state.power_cut {
+            self.note_at(at, MachineEvent::PoweredOff { how });
+        } else {
+            self.note_at(at, MachineEvent::Died { how, words: self.words() });
         }
-        state.ended = Some(how);
+        state.told = true;
         self.changed.notify_all();
     }
 
@@ -122,18 +129,18 @@ impl Watch {
         state.power_cut
     }
 
-    /// How the process ended, once all that it said was heard.
+    /// How the process ended.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.state().ended.clone()
     }
 
-    /// Waits for [`Watch::ended`].
+    /// Waits until the process has ended and its end is told.
     pub(super) fn wait(&self, within: Duration) -> Option<Ended> {
         let (state, _) = self
             .changed
-            .wait_timeout_while(self.state(), within, |state| state.ended.is_none())
+            .wait_timeout_while(self.state(), within, |state| !state.told)
             .unwrap_or_else(PoisonError::into_inner);
-        state.ended.clone()
+        state.ended.clone().filter(|_| state.told)
     }
 
     /// Why the guest shut down, if it did.
@@ -185,3 +192,6 @@ impl Watch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
