@@ -22,6 +22,7 @@ mod source;
 mod text;
 mod units;
 mod words;
+mod wrap;
 
 pub use catalogue::Catalogue;
 pub use file::load;
@@ -57,3 +58,6 @@ pub fn parse(file_name: &str, text: &str) -> Result<Scenario, Problems> {
 pub fn schema() -> serde_json::Value {
     source::schema()
 }
+
+#[cfg(test)]
+mod tests;

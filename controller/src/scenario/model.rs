@@ -362,7 +362,7 @@ impl fmt::Display for Action {
             Action::Plug(host) => write!(f, "plug in {host}"),
             Action::Cable(rules) if rules.is_empty() => write!(f, "clear the cable's rules"),
             Action::Cable(rules) => write!(f, "set {} rule(s) on the cable", rules.len()),
-            Action::Pause(time) => write!(f, "pause {time:?}"),
+            Action::Pause(time) => write!(f, "pause for {}", super::show_time(*time)),
         }
     }
 }

@@ -41,6 +41,9 @@ pub(super) fn mended(name: &str, longest: usize) -> Option<String> {
 
 /// The nearest of `known` to `word`, if it is near enough to be what was meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > 2 * LONGEST_NAME {
+        return None;
+    }
     let word = word.to_lowercase();
     let distance = |name: &str| strsim::damerau_levenshtein(&word, &name.to_lowercase());
     let (near, name) = known.into_iter().map(|name| (distance(name), name)).min_by_key(|(near, _)| *near)?;

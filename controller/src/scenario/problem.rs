@@ -3,6 +3,7 @@
 //! A [`Problem`] is a fact, a place in the file, a word under the caret, and what helps. Problems are shown in
 //! the order of the file, whichever check found them.
 
+use super::wrap::wrapped;
 use crate::error::Error;
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, MietteError, MietteSpanContents, SourceCode,
@@ -14,8 +15,11 @@ use std::ops::Range;
 /// So many problems are shown; the rest is counted.
 const SHOWN: usize = 20;
 
-/// Columns to which sentences are wrapped. Fixed, so that the same problems are the same text everywhere.
-const WIDTH: usize = 100;
+/// Columns to which sentences are wrapped, without what stands before them. Fixed, so that the same problems are the same text everywhere.
+const WIDTH: usize = 90;
+
+/// Characters of the longest sentence; longer ones quote what no scenario holds.
+const LONGEST_SENTENCE: usize = 600;
 
 /// A place in the file: byte offsets.
 pub(super) type Span = Range<usize>;
@@ -39,30 +43,30 @@ impl Problem {
 
     /// A problem of the file as a whole.
     pub(super) fn whole(message: impl Into<String>) -> Self {
-        Self { span: None, message: message.into(), label: String::new(), help: None, others: Vec::new() }
+        Self { span: None, message: printable(&message.into()), label: String::new(), help: None, others: Vec::new() }
     }
 
     /// The few words under the caret.
     pub(super) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
+        self.label = printable(&label.into());
         self
     }
 
     /// What helps.
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(printable(&help.into()));
         self
     }
 
     /// What helps, if anything does.
     pub(super) fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help = help.or(self.help);
+        self.help = help.as_deref().map(printable).or(self.help);
         self
     }
 
     /// Another place that belongs to it: "started here".
     pub(super) fn also(mut self, span: &Span, label: impl Into<String>) -> Self {
-        self.others.push((span.clone(), label.into()));
+        self.others.push((span.clone(), printable(&label.into())));
         self
     }
 
@@ -88,8 +92,8 @@ impl Problem {
         let first = first.map(|(words, span)| LabeledSpan::new_primary_with_span(words, span));
         let others = self.others.iter().map(|(span, words)| label((span, words)));
         let others = others.map(|(words, span)| LabeledSpan::new_with_span(words, span));
-        let mut diagnostic = MietteDiagnostic::new(self.message.clone()).with_labels(first.chain(others));
-        diagnostic.help.clone_from(&self.help);
+        let mut diagnostic = MietteDiagnostic::new(wrapped(&self.message, WIDTH, 0)).with_labels(first.chain(others));
+        diagnostic.help = self.help.as_ref().map(|help| wrapped(help, WIDTH, 0));
         diagnostic
     }
 }
@@ -105,7 +109,7 @@ pub struct Problems {
 impl Problems {
     /// No problem yet, in a file of this name with this text.
     pub(super) fn none(file: &str, text: &str) -> Self {
-        Self { file: file.to_owned(), text: text.to_owned(), list: Vec::new() }
+        Self { file: printable(file), text: text.to_owned(), list: Vec::new() }
     }
 
     /// One more.
@@ -166,10 +170,9 @@ pub fn render(problems: &Problems, colour: bool) -> String {
     let mut theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     theme.characters = ThemeCharacters { underline: '^', underbar: '^', ..ThemeCharacters::unicode() };
     let handler = GraphicalReportHandler::new_themed(theme)
-        .with_width(WIDTH)
         .with_context_lines(1)
         .with_links(false)
-        .with_break_words(false)
+        .with_wrap_lines(false)
         .without_syntax_highlighting();
     let mut out = String::new();
     let all = problems.list();
@@ -245,6 +248,14 @@ impl SourceCode for WholeLines {
     }
 }
 
+/// The text with its control characters escaped: words of the file are quoted in sentences, and must not reach a terminal
+/// as anything but words. What is longer than a person reads is cut.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let cut = if text.chars().nth(LONGEST_SENTENCE).is_some() { " ..." } else { "" };
+    text.chars().take(LONGEST_SENTENCE).map(escaped).chain([cut.to_owned()]).collect()
+}
+
 /// The span on character boundaries inside the text, and of its first line alone.
 fn drawable(span: &Span, text: &str) -> Span {
     let boundary = |mut at: usize| {
@@ -260,7 +271,8 @@ fn drawable(span: &Span, text: &str) -> Span {
     start..start + first_line
 }
 
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+/// Line and column of a byte, both from 1, the column in characters.
+pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let mut offset = offset.min(text.len());
     while !text.is_char_boundary(offset) {
         offset -= 1;

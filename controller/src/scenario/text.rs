@@ -1,6 +1,6 @@
 //! Checks of the bare text, before any YAML: what is not a text, or none that a person wrote.
 
-use super::problem::{Problem, Span};
+use super::problem::{Problem, Span, line_and_column};
 
 /// Largest scenario, in bytes. A scenario is written by hand: the largest have a few thousand.
 pub(super) const LARGEST: usize = 1 << 20;
@@ -18,8 +18,10 @@ pub(super) fn check(text: &str) -> Option<Problem> {
 
 fn control_character(text: &str) -> Option<Problem> {
     let (at, odd) = text.char_indices().find(|(_, c)| c.is_control() && !"\n\r\t".contains(*c))?;
-    let problem = Problem::at(&(at..at + odd.len_utf8()), "this is no text, but binary data");
-    Some(problem.label(format!("the control character {odd:?}")))
+    let (line, column) = line_and_column(text, at);
+    // Such a line is not shown: who knows what it would do to a terminal.
+    let place = format!("line {line}, column {column}: the control character {odd:?}");
+    Some(Problem::whole("this is no text, but binary data").help(place))
 }
 
 fn lines(text: &str) -> Option<Problem> {

@@ -129,6 +129,7 @@ fn parse_decimal(number: &str, factor: u128) -> Option<u128> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

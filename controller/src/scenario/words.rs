@@ -2,6 +2,7 @@
 
 use super::model::{Answering, Claim, Flow, Host, Init, Moment, ProgramEnd, Rule, RuleVerdict, SegmentKind};
 use super::units::show_time;
+use super::wrap::wrapped;
 use super::{Action, Scenario, Until};
 use std::fmt::Write;
 
@@ -41,12 +42,12 @@ pub fn describe(scenario: &Scenario) -> String {
     for (number, step) in (1..).zip(&scenario.steps) {
         let name = step.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
         let words = format!("{name}{}", action(&step.action));
-        let _ = writeln!(out, "  {number:2}. {}", wrapped(&words, 6));
+        let _ = writeln!(out, "  {number:2}. {}", wrapped(&words, PAGE, 6));
     }
     out.push_str("\nExpectations\n");
     let width = scenario.expectations.iter().map(|e| e.name.len()).max().unwrap_or(0);
     for expectation in &scenario.expectations {
-        let words = wrapped(&claim(scenario, &expectation.claim), width + 4);
+        let words = wrapped(&claim(scenario, &expectation.claim), PAGE, width + 4);
         let _ = writeln!(out, "  {:width$}  {words}", expectation.name);
     }
     out
@@ -88,7 +89,6 @@ fn action(action: &Action) -> String {
         Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. } => until.as_ref(),
         Action::Await { program, until } => return format!("wait until {program} {}", wait(until)),
         Action::Run { within, .. } => return format!("{action}, within {}", show_time(*within)),
-        Action::Pause(time) => return format!("pause for {}", show_time(*time)),
         Action::Cable(rules) if !rules.is_empty() => {
             let rules: Vec<String> = rules.iter().map(rule).collect();
             return format!("set the cable to {}", rules.join("; "));
@@ -207,25 +207,6 @@ fn moment(when: &Moment, step: &dyn Fn(usize) -> String) -> String {
 fn step_in_words(scenario: &Scenario, index: usize) -> String {
     let name = scenario.steps.get(index).and_then(|step| step.name.clone());
     name.unwrap_or_else(|| format!("step {}", index + 1))
-}
-
-/// `text` in lines of the page, all but the first indented by `column` spaces, at which the first begins.
-fn wrapped(text: &str, column: usize) -> String {
-    let mut out = String::new();
-    let mut at = column;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if at > column && at + 1 + length > PAGE {
-            let _ = write!(out, "\n{:column$}", "");
-            at = column;
-        } else if at > column {
-            out.push(' ');
-            at += 1;
-        }
-        out.push_str(word);
-        at += length;
-    }
-    out
 }
 
 fn indent(text: &str) -> String {

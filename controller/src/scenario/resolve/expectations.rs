@@ -1,7 +1,8 @@
 //! Expectations: what is claimed, of which host or program, and when.
 
 use super::lookup::{Known, start_of};
-use super::{inner, items, twice, verb};
+use super::verb::{self, Sort};
+use super::{inner, items, twice};
 use crate::scenario::model::{Answering, Claim, Expectation, Flow, Moment, ProgramEnd, SegmentClaim, SegmentKind};
 use crate::scenario::problem::{Problem, Problems, Span};
 use crate::scenario::source::{
@@ -10,6 +11,13 @@ use crate::scenario::source::{
 };
 use crate::timeline::Flags;
 use std::collections::BTreeSet;
+
+const EXPECTATION: Sort = Sort {
+    name: "expectation",
+    none: "an expectation must claim something",
+    several: "an expectation makes exactly one claim",
+    verbs: CLAIMS,
+};
 
 /// The expectations of a scenario. Those with a problem are left out.
 pub(super) fn expectations(
@@ -22,17 +30,17 @@ pub(super) fn expectations(
     let mut named: Vec<(String, Span)> = Vec::new();
     let mut out = Vec::new();
     for (source, span) in items(list, "expectations", why, problems) {
-        let name = inner(&source.name, "name", "an expectation", span, problems).and_then(|n| n.read(problems));
+        let name = inner(&source.name, "name", "this expectation", span, problems).and_then(|n| n.read(problems));
         if let (Some(name), Some(at)) = (&name, source.name.span()) {
             match named.iter().find(|(other, _)| other == name) {
                 Some((_, first)) => twice(name, "expectations", first, at, problems),
                 None => named.push((name.clone(), at.clone())),
             }
         }
-        let owner = name.clone().unwrap_or_else(|| "an expectation".to_owned());
+        let owner = name.as_ref().map_or("this expectation".to_owned(), |name| format!("`{name}`"));
         let held = inner(&source.held, "held", &owner, span, problems).and_then(|h| h.read(problems));
         let not_held = inner(&source.not_held, "not-held", &owner, span, problems).and_then(|h| h.read(problems));
-        let verb = verb::one("an expectation", &source.given(), CLAIMS, span, problems);
+        let verb = verb::one(&EXPECTATION, &source.given(), span, problems);
         let claim = verb.and_then(|verb| Reader { source, known, started, problems }.claim(verb, span));
         if let (Some(name), Some(claim), Some(held), Some(not_held)) = (name, claim, held, not_held) {
             out.push(Expectation { name, claim, held, not_held, line: problems.line(span) });
@@ -96,8 +104,23 @@ impl Reader<'_> {
             EndedSource::Signal(signal) => ProgramEnd::Signal(signal.read(self.problems)?),
             EndedSource::Somehow => ProgramEnd::Any,
             EndedSource::WithHost => ProgramEnd::WithHost,
-            EndedSource::Never => ProgramEnd::Running,
+            EndedSource::Never => self.never(),
         })
+    }
+
+    /// A program that still runs at the end of the run does so at no other time.
+    fn never(&mut self) -> ProgramEnd {
+        let source = self.source;
+        for (key, value) in
+            [("after", source.after.span()), ("before", source.before.span()), ("within", source.within.span())]
+        {
+            if let Some(span) = value {
+                let at = self.problems.key_of(key, span);
+                let fact = format!("`ended: never` is about the whole run, `{key}` about a part of it");
+                self.problems.add(Problem::at(&at, fact).label("means nothing here"));
+            }
+        }
+        ProgramEnd::Running
     }
 
     fn moment(&mut self) -> Moment {
@@ -124,7 +147,8 @@ impl Reader<'_> {
         let (flow, at) = field.given("which segments", self.problems)?;
         let FlowSource { from, to, kind, flags } = flow;
         let flow = self.flow(Parts { from, to, kind, flags }, false, at)?;
-        if !self.source.answering.is_absent() && !(flow.flags.rst || flow.kind == Some(SegmentKind::Rst)) {
+        let is_rst = flow.flags.rst || flow.kind == Some(SegmentKind::Rst);
+        if !is_rst && !self.source.answering.is_absent() {
             let at = self.source.answering.span().map_or(span.clone(), |at| self.problems.key_of("answering", at));
             self.problems.add(
                 Problem::at(&at, "only of a RST can be told which segment it answers")

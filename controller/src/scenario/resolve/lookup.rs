@@ -92,3 +92,15 @@ pub(super) fn start_of(span: &Span, text: &str) -> Span {
     let end = rest.find(|c: char| c.is_whitespace() || c == ':').unwrap_or(rest.len());
     span.start..span.start + end.max(1).min(rest.len())
 }
+
+/// The first word of the file that is no comment: where to put the caret for "something is missing in this file".
+pub(super) fn first_key(text: &str) -> Span {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.trim().is_empty() && !line.starts_with(['#', '%', '-']) {
+            break;
+        }
+        start += line.len();
+    }
+    start_of(&(start..start), text)
+}

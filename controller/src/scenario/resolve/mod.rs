@@ -28,8 +28,8 @@ pub(super) fn resolve(file: &FileSource, source: &str, problems: &mut Problems) 
     let title = required(&file.title, "title", problems).and_then(|title| title.read(problems));
     let story = required(&file.story, "story", problems).and_then(|story| story.read(problems));
     let textbook = file.textbook.given("what the textbook says", problems).map(|(book, span)| {
-        let section = inner(&book.section, "section", "textbook", span, problems);
-        let claim = inner(&book.claim, "claim", "textbook", span, problems);
+        let section = inner(&book.section, "section", "`textbook`", span, problems);
+        let claim = inner(&book.claim, "claim", "`textbook`", span, problems);
         (section.and_then(|s| s.read(problems)), claim.and_then(|c| c.read(problems)))
     });
     let (section, textbook) = textbook.unwrap_or_default();
@@ -58,7 +58,9 @@ pub(super) fn resolve(file: &FileSource, source: &str, problems: &mut Problems) 
 /// The field, or the problem that the file lacks it.
 fn required<'a, T>(field: &'a Field<T>, key: &str, problems: &mut Problems) -> Option<&'a Field<T>> {
     if field.is_absent() {
-        problems.add(Problem::whole(format!("the scenario has no `{key}`")).help(format!("add `{key}: ...`")));
+        let first = lookup::first_key(problems.text());
+        let missing = Problem::at(&first, format!("the scenario has no `{key}`"));
+        problems.add(missing.label(format!("`{key}` is missing in this file")));
         return None;
     }
     Some(field)
@@ -74,7 +76,7 @@ fn inner<'a, K>(
 ) -> Option<&'a Value<K>> {
     if field.is_absent() {
         problems.add(
-            Problem::at(&lookup::start_of(span, problems.text()), format!("`{owner}` has no `{key}`"))
+            Problem::at(&lookup::start_of(span, problems.text()), format!("{owner} has no `{key}`"))
                 .label(format!("`{key}` is missing here")),
         );
         return None;

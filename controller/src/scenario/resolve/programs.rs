@@ -21,16 +21,16 @@ pub(super) fn programs(
         if let Err(wrong) = read_name(&entry.name, names::LONGEST_NAME) {
             problems.add(wrong.at(&entry.at));
         }
-        let owner = &entry.name;
+        let (owner, shown) = (&entry.name, format!("`{}`", entry.name));
         let Field::Given(source, _) = &entry.value else {
-            let what = format!("`{owner}` has neither `on` nor `run`");
-            let help = format!("as in `{owner}: {{ on: server, run: echo-server }}`");
+            let what = format!("{shown} has neither `host` nor `run`");
+            let help = format!("as in `{owner}: {{ host: server, run: echo-server }}`");
             problems.add(Problem::at(&entry.at, what).label("a program without a host and a command").help(help));
             programs.insert(owner.clone(), Program { host: String::new(), command: Vec::new() });
             continue;
         };
-        let host = inner(&source.on, "on", owner, &entry.at, problems).and_then(|on| known.host(on, problems));
-        let run = inner(&source.run, "run", owner, &entry.at, problems).and_then(|run| run.read(problems));
+        let host = inner(&source.host, "host", &shown, &entry.at, problems).and_then(|host| known.host(host, problems));
+        let run = inner(&source.run, "run", &shown, &entry.at, problems).and_then(|run| run.read(problems));
         let words = run.and_then(|run| match command::words(&run) {
             Ok(words) => Some(words),
             Err((message, help)) => {

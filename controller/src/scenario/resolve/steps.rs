@@ -1,7 +1,8 @@
 //! Steps, one by one: what each does, to which host or program.
 
-use super::lookup::Known;
-use super::{items, twice, verb};
+use super::lookup::{Known, start_of};
+use super::verb::{self, Sort};
+use super::{items, twice};
 use crate::scenario::model::{Action, Pattern, Rule, RuleVerdict, Step, Until};
 use crate::scenario::problem::{Problem, Problems, Span};
 use crate::scenario::source::{Field, List, RuleSource, StepSource, UntilSource, VERBS, VERDICTS};
@@ -16,13 +17,23 @@ const MOST_STEPS: usize = 500;
 /// Most rules of the cable.
 const MOST_RULES: usize = 64;
 
+const STEP: Sort =
+    Sort { name: "step", none: "a step must do something", several: "a step does exactly one thing", verbs: VERBS };
+
+const RULE: Sort = Sort {
+    name: "rule",
+    none: "a rule must say what it does",
+    several: "a rule does exactly one thing",
+    verbs: VERDICTS,
+};
+
 /// A step, and where the name of the host or program stands that it is about.
 pub(super) struct Placed {
     pub(super) step: Step,
     pub(super) subject: Span,
 }
 
-/// The names that steps have, with their indices.
+/// The names that steps have, with their indices; ill-formed ones too, which are a problem where they stand alone.
 pub(super) fn names(list: &List<StepSource>) -> Vec<(String, usize)> {
     let Field::Given(list, _) = list else { return Vec::new() };
     // The same items in the same order as `steps` counts: those that hold something.
@@ -30,21 +41,21 @@ pub(super) fn names(list: &List<StepSource>) -> Vec<(String, usize)> {
         Field::Given(step, _) => Some(step),
         _ => None,
     });
-    let mut silent = Problems::none("", "");
-    given.enumerate().filter_map(|(index, step)| Some((step.name.read(&mut silent)?, index))).collect()
+    let named = given.enumerate().map(|(index, step)| (step.name.text().map(str::to_owned), index));
+    named.filter_map(|(name, index)| Some((name?, index))).collect()
 }
 
 /// The steps. One that cannot be made out is a pause of no time, so that the others keep their indices.
 pub(super) fn steps(list: &List<StepSource>, known: &Known, problems: &mut Problems) -> Vec<Placed> {
     let sources = items(list, "steps", "a scenario without a step shows nothing", problems);
     if let Some((_, span)) = sources.get(MOST_STEPS) {
-        problems.add(
-            Problem::at(span, format!("{} steps are more than {MOST_STEPS}", sources.len())).label("one too many"),
-        );
+        let at = start_of(span, problems.text());
+        let fact = format!("{} steps are more than {MOST_STEPS}", sources.len());
+        problems.add(Problem::at(&at, fact).label("one too many"));
     }
     let mut named: Vec<(String, Span)> = Vec::new();
     let mut out = Vec::new();
-    for (source, span) in sources {
+    for (source, span) in sources.into_iter().take(MOST_STEPS) {
         let name = source.name.read(problems);
         if let (Some(name), Some(at)) = (&name, source.name.span()) {
             match named.iter().find(|(other, _)| other == name) {
@@ -52,7 +63,7 @@ pub(super) fn steps(list: &List<StepSource>, known: &Known, problems: &mut Probl
                 None => named.push((name.clone(), at.clone())),
             }
         }
-        let verb = verb::one("a step", &source.given(), VERBS, span, problems);
+        let verb = verb::one(&STEP, &source.given(), span, problems);
         let (action, subject) = match verb {
             Some(verb) => Reader { source, known, problems }.action(verb),
             None => (None, None),
@@ -81,7 +92,7 @@ impl Reader<'_> {
             "end-input" => &source.end_input,
             "wait-for" => &source.wait_for,
             "signal" => &source.to,
-            "run" => &source.on,
+            "run" => &source.host,
             "power-off" => &source.power_off,
             "power-on" => &source.power_on,
             "reset" => &source.reset,
@@ -173,7 +184,7 @@ impl Reader<'_> {
     }
 
     fn rule(&mut self, source: &RuleSource, span: &Span) -> Option<Rule> {
-        let verb = verb::one("a rule", &source.given(), VERDICTS, span, self.problems)?;
+        let verb = verb::one(&RULE, &source.given(), span, self.problems)?;
         let from = self.known.host(&source.from, self.problems);
         let to = self.known.host(&source.to, self.problems);
         if let (Some(from_host), Some(to_host), Some(at)) = (&from, &to, source.to.span()) {

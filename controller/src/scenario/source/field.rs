@@ -78,7 +78,7 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
 
 /// A scalar, as the text that stands in the file; `K` says what it shall mean.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Word<K>(pub(crate) String, PhantomData<K>);
+pub(crate) struct Word<K>(String, PhantomData<K>);
 
 impl<'de, K> Deserialize<'de> for Word<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -102,6 +102,16 @@ impl<K: Kind> JsonSchema for Word<K> {
 
 /// A field with a scalar.
 pub(crate) type Value<K> = Field<Word<K>>;
+
+impl<K> Value<K> {
+    /// The text that stands in the file.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Field::Given(word, _) => Some(&word.0),
+            _ => None,
+        }
+    }
+}
 
 impl<K: Kind> Value<K> {
     /// What it means. None if it is absent, or if it means nothing, which is then among the problems.

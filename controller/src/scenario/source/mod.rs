@@ -19,7 +19,8 @@ pub(super) use step::{RuleSource, StepSource, UntilSource, VERBS, VERDICTS, Verb
 pub(super) use yaml::read;
 
 use super::model::Init;
-use kinds::{Address, Command, Line, Memory, Name, Prose, Section, SysctlValue};
+use super::names;
+use kinds::{Address, Command, Line, Memory, Name, Prose, Section, SysctlValue, name_form};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -37,8 +38,10 @@ pub(super) struct FileSource {
     /// What the textbook says about it.
     pub(super) textbook: Field<TextbookSource>,
     /// The machines by name, in the order in which they are drawn. At most 16.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16, "propertyNames" = name_form(names::LONGEST_HOST_NAME)))]
     pub(super) hosts: Field<Map<HostSource>>,
     /// What runs on them, by name.
+    #[schemars(extend("propertyNames" = name_form(names::LONGEST_NAME)))]
     pub(super) programs: Field<Map<ProgramSource>>,
     /// What is done, in order. Each step does one thing, and is over before the next begins.
     #[schemars(extend("minItems" = 1))]
@@ -62,7 +65,7 @@ pub(super) struct TextbookSource {
 /// A host: one machine with its own kernel. Every field may be left out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(rename = "Host")]
+#[schemars(rename = "Host", extend("type" = ["object", "null"]))]
 pub(super) struct HostSource {
     /// Addresses of its link, with prefix length, out of 192.0.2.0/24, 198.51.100.0/24 and 2001:db8::/32. Left out: `client`
     /// gets 192.0.2.1 and 2001:db8::1, `server` .2, `router` .254, any other the next that is free.
@@ -79,10 +82,10 @@ pub(super) struct HostSource {
 /// A program that runs on a host.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(rename = "Program", extend("required" = ["on", "run"]))]
+#[schemars(rename = "Program", extend("required" = ["host", "run"]))]
 pub(super) struct ProgramSource {
     /// The host that it runs on.
-    pub(super) on: Value<Reference>,
+    pub(super) host: Value<Reference>,
     /// Its command: words, quoted as in a shell, but read by none: no `|`, `>`, `$` or `*`.
     pub(super) run: Value<Command>,
 }

@@ -26,7 +26,7 @@ pub(crate) const VERBS: &[Verb] = &[
     verb("end-input", &[], &["until", "within"]),
     verb("wait-for", &["until"], &["within"]),
     verb("signal", &["to"], &[]),
-    verb("run", &["on"], &["within"]),
+    verb("run", &["host"], &["within"]),
     verb("power-off", &[], &[]),
     verb("power-on", &[], &[]),
     verb("reset", &[], &[]),
@@ -58,7 +58,7 @@ pub(crate) struct StepSource {
     pub(crate) wait_for: Value<Reference>,
     /// Sends this signal to the program named by `to`: `TERM`, `KILL`, `STOP`, as signal(7) names them, without SIG.
     pub(crate) signal: Value<Signal>,
-    /// Runs this command on the host named by `on`, by `/bin/sh -c`; it must exit with status 0.
+    /// Runs this command on the host named by `host`, by `/bin/sh -c`; it must exit with status 0.
     pub(crate) run: Value<Command>,
     /// Cuts this host's power: no shutdown, nothing saved, nothing said.
     pub(crate) power_off: Value<Reference>,
@@ -83,7 +83,7 @@ pub(crate) struct StepSource {
     /// The program that gets the signal (with `signal`).
     pub(crate) to: Value<Reference>,
     /// The host that the command runs on (with `run`).
-    pub(crate) on: Value<Reference>,
+    pub(crate) host: Value<Reference>,
     /// What to wait for before the step is over.
     pub(crate) until: Field<UntilSource>,
     /// How long to wait at most; past it the lab has broken and the outcome is unknown. 10 s if left out.
@@ -111,7 +111,7 @@ impl StepSource {
             ("pause", self.pause.span()),
             ("into", self.into.span()),
             ("to", self.to.span()),
-            ("on", self.on.span()),
+            ("host", self.host.span()),
             ("until", self.until.span()),
             ("within", self.within.span()),
         ];

@@ -5,7 +5,7 @@ use super::field::bytes;
 use crate::scenario::names;
 use crate::scenario::problem::{Problem, Span};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
-use serde_yaml::{Error, Options};
+use serde_yaml::{Error, Location, Options};
 
 /// Reads the text's one document. The first thing that is wrong with its shape ends the reading.
 pub(crate) fn read(text: &str) -> Result<FileSource, Problem> {
@@ -37,8 +37,7 @@ fn options() -> Options {
 }
 
 fn problem(error: &Error, text: &str) -> Problem {
-    let span = error.location().map(bytes).unwrap_or_default();
-    let word = word_at(text, span.start);
+    let word = word_at(text, error.location().map(|location| start(location, text)).unwrap_or_default());
     let at = |message: String| Problem::at(&word, message);
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
@@ -78,21 +77,54 @@ fn problem(error: &Error, text: &str) -> Problem {
         | Error::AliasReplayCounterOverflow { .. } => at("the file is far larger than any scenario".to_owned())
             .label("reading stopped here")
             .help("too much nesting, too many values, or aliases that multiply"),
-        other => at(format!("this is not YAML that can be read: {}", bare(other))).label("here"),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            at("an alias refers to what it stands in".to_owned()).label("without end").help("write the value out")
+        }
+        Error::ExpectedMappingEndAfterEnumVariantValue { .. } => at("only one key can stand in this map".to_owned())
+            .label("one too many")
+            .help("`within` belongs beside `until`, not into it"),
+        other => {
+            let sentence = bare(other);
+            at(format!("this is not YAML that can be read: {sentence}")).label("here").maybe_help(meant(&sentence))
+        }
     }
+}
+
+/// What is mostly meant where the reader says this.
+fn meant(sentence: &str) -> Option<String> {
+    const MEANT: &[(&str, &str)] = &[
+        ("mapping values are not allowed", "a text that holds `: ` must be in quotes; or the indentation is wrong"),
+        ("block collection", "the items of a list must begin in the same column"),
+        ("block mapping", "the keys of a map must begin in the same column"),
+        ("flow mapping", "a `{` is not closed, or a comma is missing"),
+        ("flow sequence", "a `[` is not closed, or a comma is missing"),
+        ("quoted scalar", "a quote is not closed"),
+        ("unexpected character", "a text that begins with this character must be in quotes"),
+    ];
+    MEANT.iter().find(|(part, _)| sentence.contains(part)).map(|(_, help)| (*help).to_owned())
+}
+
+/// Where a location begins, in bytes of the text. Errors of the parser know lines and columns alone.
+fn start(location: Location, text: &str) -> usize {
+    if location.span().byte_offset().is_some() {
+        return bytes(location).start;
+    }
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
+    let mut lines = text.split_inclusive('\n');
+    let before: usize = lines.by_ref().take(number(location.line())).map(str::len).sum();
+    let line = lines.next().unwrap_or_default();
+    before + line.char_indices().nth(number(location.column())).map_or(line.trim_end().len(), |(at, _)| at)
 }
 
 /// What is said where a map, a list or a text should stand and something else does.
 fn shape(word: &Span, expected: &str) -> Problem {
-    let (message, help) = match expected {
-        "mapping start" => ("a map must stand here", "as in `key: value`, one a line, indented; or `{ key: value }`"),
-        "sequence start" => ("a list must stand here", "as in `- item`, one a line; or `[item, item]`"),
-        "string scalar" | "scalar" => {
-            ("a single value must stand here", "a text that holds `: `, `[` or `{` must be in quotes")
-        }
+    let (kind, help) = match expected {
+        "mapping start" => ("map", "as in `key: value`, one a line, indented; or `{ key: value }`"),
+        "sequence start" => ("list", "as in `- item`, one a line; or `[item, item]`"),
+        "string scalar" | "scalar" => ("single value", "a text that holds `: `, `[` or `{` must be in quotes"),
         other => return Problem::at(word, format!("{other} was expected")).label("something else"),
     };
-    Problem::at(word, message).label("something else").help(help)
+    Problem::at(word, format!("a {kind} must stand here")).label(format!("this is no {kind}")).help(help)
 }
 
 /// The reader's sentence without the place, which is shown anyway.
@@ -109,6 +141,9 @@ fn word_at(text: &str, start: usize) -> Span {
         start -= 1;
     }
     let rest = &text[start..];
+    if rest.starts_with(['[', '{', '"', '\'']) {
+        return start..start + 1;
+    }
     let ends = |c: char| c.is_whitespace() || ",]}".contains(c);
     let mut end = rest.find(ends).unwrap_or(rest.len());
     if let Some(colon) = rest[..end].find(": ").or_else(|| rest[..end].strip_suffix(':').map(str::len)) {

@@ -103,6 +103,7 @@ impl Choice for Carrier {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

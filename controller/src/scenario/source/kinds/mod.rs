@@ -8,7 +8,7 @@ mod text;
 pub(crate) use choice::{BootId, Carrier, Choice, KindOrAll};
 pub(crate) use network::{Address, Flag, Signal, SysctlValue, nth_addresses, wrong_with_sysctl};
 pub(crate) use quantity::{Count, ExitStatus, Memory, Time};
-pub(crate) use text::{Command, Line, Name, Prose, Reference, Section, Typed, read_name};
+pub(crate) use text::{Command, Line, Name, Prose, Reference, Section, Typed, name_form, read_name};
 
 use crate::scenario::problem::{Problem, Span};
 use schemars::Schema;

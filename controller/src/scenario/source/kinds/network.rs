@@ -178,6 +178,7 @@ impl Kind for Signal {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -114,12 +114,17 @@ impl Kind for Name {
     const WHAT: &'static str = "the name";
 
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^[a-z]([a-z0-9-]*[a-z0-9])?$", "maxLength": names::LONGEST_NAME })
+        name_form(names::LONGEST_NAME)
     }
 
     fn read(text: &str) -> Result<String, Wrong> {
         read_name(text, names::LONGEST_NAME)
     }
+}
+
+/// What a name of at most `longest` characters looks like.
+pub(crate) fn name_form(longest: usize) -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[a-z]([a-z0-9-]*[a-z0-9])?$", "maxLength": longest })
 }
 
 /// Reads a name of at most `longest` characters.
