@@ -1,6 +1,8 @@
 //! Looking at the host. Thin: what needs thought is a function of a text, and tested on texts.
 
-use super::facts::{Acceleration, Cache, CachedImage, Facts, Namespaces, Program, System, Terminal, Trouble, User};
+use super::facts::{
+    Acceleration, Cache, CachedImage, Facts, IMAGE_TOOLS, Namespaces, Program, System, Terminal, Trouble, User,
+};
 use crate::machine::qemu::{Info, Probe};
 use crate::progress::Reporter;
 use crate::report::Style;
@@ -21,8 +23,7 @@ impl Facts {
             acceleration: acceleration(qemu.as_ref().ok(), progress),
             qemu: qemu.map(program).map_err(Trouble::from),
             qemu_img: Info::qemu_img().map(program).map_err(Trouble::from),
-            mmdebstrap: find("mmdebstrap"),
-            mke2fs: find("mke2fs"),
+            image_tools: IMAGE_TOOLS.map(|(name, _)| find(name)),
             namespaces: namespaces(&user),
             cache: cache(),
             images: images(),

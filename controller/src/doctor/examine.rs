@@ -1,6 +1,6 @@
 //! The judgement: facts in, findings out.
 
-use super::facts::{Acceleration, CachedImage, Facts, Program, System, Trouble};
+use super::facts::{Acceleration, CachedImage, Facts, IMAGE_TOOLS, Program, System, Trouble};
 use super::{Diagnosis, Finding, State};
 use crate::machine::qemu::Kvm;
 use std::path::PathBuf;
@@ -23,20 +23,17 @@ const REMOTE: [&str; 8] = ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "a
 /// Judges what was seen.
 #[must_use]
 pub fn examine(facts: &Facts) -> Diagnosis {
-    let findings = vec![
+    let mut findings = vec![
         system(&facts.system),
         cores(&facts.system),
         memory(&facts.system),
         program("qemu", "QEMU", &facts.qemu),
         program("qemu-img", "qemu-img", &facts.qemu_img),
         accelerator(&facts.acceleration),
-        tool(facts, "mmdebstrap", facts.mmdebstrap.as_ref(), "mmdebstrap"),
-        tool(facts, "mke2fs", facts.mke2fs.as_ref(), "e2fsprogs"),
-        namespaces(facts),
-        cache(facts),
-        images(facts),
-        terminal(facts),
     ];
+    findings
+        .extend(IMAGE_TOOLS.iter().zip(&facts.image_tools).map(|(tool, path)| image_tool(facts, *tool, path.as_ref())));
+    findings.extend([namespaces(facts), cache(facts), images(facts), terminal(facts)]);
     Diagnosis { ready: findings.iter().all(|finding| finding.state != State::Missing), findings }
 }
 
@@ -135,7 +132,7 @@ fn install(facts: &Facts, package: &str) -> String {
     as_root(facts, &format!("apt-get install --no-install-recommends {package}"))
 }
 
-fn tool(facts: &Facts, name: &'static str, path: Option<&PathBuf>, package: &str) -> Finding {
+fn image_tool(facts: &Facts, (name, package): (&'static str, &str), path: Option<&PathBuf>) -> Finding {
     match path {
         Some(path) => ok(name, format!("{name} ({})", path.display())),
         None => {

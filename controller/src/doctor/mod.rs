@@ -23,7 +23,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// What is examined, in this order.
-pub const IDS: [&str; 12] = [
+pub const IDS: [&str; 14] = [
     "system",
     "cores",
     "memory",
@@ -32,6 +32,8 @@ pub const IDS: [&str; 12] = [
     "accelerator",
     "mmdebstrap",
     "mke2fs",
+    "xz",
+    "zstd",
     "user-namespaces",
     "cache",
     "images",

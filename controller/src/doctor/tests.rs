@@ -20,8 +20,8 @@ fn good() -> Facts {
         qemu: Ok(program("/usr/bin/qemu-system-x86_64")),
         qemu_img: Ok(program("/usr/bin/qemu-img")),
         acceleration: Acceleration::Kvm(Kvm::Works { millis: 420 }),
-        mmdebstrap: Some("/usr/bin/mmdebstrap".into()),
-        mke2fs: Some("/usr/sbin/mke2fs".into()),
+        image_tools: ["/usr/bin/mmdebstrap", "/usr/sbin/mke2fs", "/usr/bin/xz", "/usr/bin/zstd"]
+            .map(|path| Some(path.into())),
         namespaces: Namespaces {
             limit: Some(15000),
             allowed: Some(true),
@@ -83,7 +83,7 @@ fn every_finding_is_there_once_and_in_order_whatever_the_host_lacks() {
 #[test]
 fn json_has_the_documented_fields() {
     let mut facts = good();
-    facts.mke2fs = None;
+    facts.image_tools[1] = None;
     let json = serde_json::to_value(examine(&facts)).unwrap();
     assert_eq!(json["ready"], true);
     let finding = &json["findings"][7];
@@ -104,7 +104,7 @@ fn text_says_what_mends_below_what_is_wrong() {
     let mut facts = good();
     facts.system.cores = 1;
     facts.images = Ok(vec![]);
-    facts.mke2fs = None;
+    facts.image_tools[1] = None;
     insta::assert_snapshot!(examine(&facts).to_string());
 }
 
@@ -151,7 +151,7 @@ fn kvm_that_does_not_work_is_a_warning_that_says_tcg() {
 fn tools_for_building_are_missing_only_while_there_is_no_image() {
     let without = |images: Vec<CachedImage>| {
         move |f: &mut Facts| {
-            f.mmdebstrap = None;
+            f.image_tools[0] = None;
             f.images = Ok(images);
         }
     };
@@ -166,7 +166,7 @@ fn tools_for_building_are_missing_only_while_there_is_no_image() {
 fn root_needs_neither_sudo_nor_user_namespaces() {
     let root = |f: &mut Facts| {
         f.user.root = true;
-        f.mke2fs = None;
+        f.image_tools[1] = None;
         f.namespaces.subuid = false;
     };
     let (finding, _) = after("mke2fs", root);
