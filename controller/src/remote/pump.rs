@@ -119,10 +119,8 @@ impl Pump {
         }
         self.conversations.retain(|_, conversation| !conversation.over());
         moved |= self.link.transport.carry().map_err(lost)?;
-        if !moved {
-            if let Some(why) = self.link.transport.ended() {
-                return Err(Stop::Lost(why.to_owned()));
-            }
+        if !moved && let Some(why) = self.link.transport.ended() {
+            return Err(Stop::Lost(why.to_owned()));
         }
         self.watch_time()?;
         Ok(moved)

@@ -97,11 +97,11 @@ impl Ear for Porter {
             Stream::Stdout => self.said.extend_from_slice(bytes),
             Stream::Stderr => self.words.extend_from_slice(bytes),
         }
-        if self.said.strip_suffix(b"\n") == Some(SEND.as_bytes()) {
-            if let Some(bytes) = self.bytes.take() {
-                mouth.bytes = bytes.into();
-                mouth.end = true;
-            }
+        if self.said.strip_suffix(b"\n") == Some(SEND.as_bytes())
+            && let Some(bytes) = self.bytes.take()
+        {
+            mouth.bytes = bytes.into();
+            mouth.end = true;
         }
         Next::Listen
     }
