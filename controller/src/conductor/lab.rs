@@ -8,8 +8,8 @@ use crate::embedded;
 use crate::error::{Error, Result};
 use crate::machine::Link;
 use crate::progress::Reporter;
-use crate::report::PhaseKind;
 use crate::remote::{HostKey, Keys, Session};
+use crate::report::PhaseKind;
 use crate::scenario::{Action, Scenario};
 use crate::timeline::{Event, MachineEvent, Recorder, What};
 use indexmap::IndexMap;
@@ -83,7 +83,9 @@ impl Lab<'_> {
                     }))
                 })
                 .collect();
-            starting.into_iter().try_for_each(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))?)
+            starting
+                .into_iter()
+                .try_for_each(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))?)
         })?;
         self.await_boots(hosts, mark, from)
     }
@@ -133,7 +135,8 @@ impl Lab<'_> {
         let guest = self.guest(&booted.host)?;
         guest.boot_ids.push(booted.boot_id.clone());
         guest.kernel.clone_from(&booted.kernel);
-        let (address, keys, going_down) = (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
+        let (address, keys, going_down) =
+            (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
         std::thread::spawn(move || {
@@ -231,7 +234,10 @@ fn connect(
         .map_err(|e| e.during(&format!("logging in to host '{host}'")))?;
     let word = ask_kernel(&session, COMMAND_WITHIN).map_err(|e| e.during(&format!("asking host '{host}'")))?;
     if word.boot_id != boot_id {
-        return Err(Error::broken(format!("host '{host}' says two boot ids: {boot_id} on its console, {} over SSH", word.boot_id)));
+        return Err(Error::broken(format!(
+            "host '{host}' says two boot ids: {boot_id} on its console, {} over SSH",
+            word.boot_id
+        )));
     }
     Ok(Opened { session: Arc::new(session), word })
 }

@@ -124,7 +124,9 @@ impl Lab<'_> {
                 _ => None,
             }
         });
-        let said = || if said.is_empty() { "it printed nothing".to_owned() } else { format!("it printed:\n{}", said.join("\n")) };
+        let said = || {
+            if said.is_empty() { "it printed nothing".to_owned() } else { format!("it printed:\n{}", said.join("\n")) }
+        };
         match found {
             Ok(None) => Ok(()),
             Ok(Some(how)) => Err(ended_instead(program, &until.what, &how).detail(said())),
@@ -139,7 +141,8 @@ impl Lab<'_> {
         if output.ended == Ended::Exit(0) {
             return Ok(());
         }
-        Err(Error::broken(format!("`{command}` on host '{host}' {}", output.ended)).detail(format!("{}{}", output.stdout, output.stderr)))
+        Err(Error::broken(format!("`{command}` on host '{host}' {}", output.ended))
+            .detail(format!("{}{}", output.stdout, output.stderr)))
     }
 
     /// Has something restart the host, and waits until it is up again.
@@ -196,7 +199,9 @@ fn ended_instead(program: &str, wanted: &Pattern, how: &Ended) -> Error {
 /// Whose time the rest of a step is; a boot that it asked for has been counted by then.
 fn kind_of(action: &Action) -> PhaseKind {
     match action {
-        Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. } if until.is_none() => {
+        Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. }
+            if until.is_none() =>
+        {
             PhaseKind::Step
         }
         Action::Start { .. }
