@@ -178,6 +178,7 @@ fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKey
         keys,
         session: None,
         going_down: Arc::default(),
+        unplugged: false,
         programs: BTreeMap::new(),
         boot_ids: Vec::new(),
         kernel: String::new(),

@@ -22,6 +22,8 @@ pub(super) struct Guest {
     pub(super) session: Option<Arc<remote::Session>>,
     /// True while a step takes the host down: the loss of its control channel is then no news.
     pub(super) going_down: Arc<AtomicBool>,
+    /// True while its link cable is pulled out; it stays so over power cycles.
+    pub(super) unplugged: bool,
     pub(super) programs: BTreeMap<String, Arc<remote::Program>>,
     /// Ids of its boots, first to last.
     pub(super) boot_ids: Vec<String>,

@@ -69,6 +69,9 @@ impl Lab<'_> {
             self.reporter.began(host, "booting");
             self.watch.guard(host);
             links.push((host, self.cable.plug(host)?));
+            self.cable.sleep(host)?;
+            let plugged = !self.guest(host)?.unplugged;
+            self.cable.set_link(host, plugged)?;
         }
         // A machine takes a tenth of a second to get on its feet; none waits for another.
         std::thread::scope(|scope| {
@@ -171,6 +174,14 @@ impl Lab<'_> {
         guest.machine.power_off()?;
         guest.session = None;
         Ok(())
+    }
+
+    /// Plugs or unplugs a host's link cable: its carrier goes, and nothing comes through.
+    pub(super) fn set_carrier(&mut self, host: &str, up: bool) -> Result<()> {
+        let guest = self.guest(host)?;
+        guest.machine.set_carrier(0, up)?;
+        guest.unplugged = !up;
+        self.cable.set_link(host, up)
     }
 
     /// Adds the last lines of these hosts' consoles to an error.

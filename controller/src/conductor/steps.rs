@@ -72,8 +72,8 @@ impl Lab<'_> {
             Action::Reset(host) => self.restart(host, index, |lab, host| lab.guest(host)?.machine.reset()),
             Action::Reboot(host) => self.restart(host, index, |lab, host| lab.ask_init(host, deadpeer_guest::REBOOT)),
             Action::Shutdown(host) => self.shut_down(host),
-            Action::Unplug(host) => self.guest(host)?.machine.set_carrier(0, false),
-            Action::Plug(host) => self.guest(host)?.machine.set_carrier(0, true),
+            Action::Unplug(host) => self.set_carrier(host, false),
+            Action::Plug(host) => self.set_carrier(host, true),
             Action::Cable(rules) => self.cable.set_rules(rules.clone()),
             Action::Pause(time) => self.watch.pass_time(Instant::now() + *time, |_| false),
         }
@@ -155,6 +155,7 @@ impl Lab<'_> {
             What::Machine { host: on, event: MachineEvent::Reset { .. } } if on == host => Some(()),
             _ => None,
         })?;
+        self.cable.sleep(host)?;
         self.watch.guard(host);
         self.guest(host)?.forget_boot();
         self.await_boots(&[host.to_owned()], mark, from)

@@ -24,7 +24,7 @@ pub fn scenario(steps: &str) -> String {
          hosts:\n  client: {{}}\n  server: {{}}\n\
          programs:\n  echo-server: {{ host: server, run: echo-server }}\n  echo-client: {{ host: client, run: echo-client 192.0.2.2 }}\n\
          steps:\n{steps}\n\
-         expectations:\n  - name: booted-once\n    host: client\n    boot-id: unchanged\n    held: It did.\n    not-held: It did not.\n"
+         expectations:\n  - name: booted-once\n    host: client\n    boot-id: kept\n    held: It did.\n    not-held: It did not.\n"
     )
 }
 

@@ -133,7 +133,7 @@ fn every_step_that_takes_hosts_down_and_up_works() {
     for init in ["sysvinit", "systemd"] {
         let text = scenario(steps)
             .replace("server: {}", &format!("server: {{ init: {init} }}"))
-            .replace("host: client\n    boot-id: unchanged", "host: server\n    boot-id: changed");
+            .replace("host: client\n    boot-id: kept", "host: server\n    boot-id: changed");
         let ending = run(&text);
         assert_eq!(ending.status.code(), Some(0), "{}", ending.said);
         eventually("an end", || crate::bench::alive_with(&ending.folder).is_empty());
