@@ -84,7 +84,8 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     }
     .unwrap_or_else(assemble::Carried::broken);
     if let Some(error) = carried.error.as_ref().filter(|e| e.kind != Kind::Interrupted) {
-        tracing::error!("{error}");
+        // For the run's log; the terminal is told by whoever asked for the run.
+        tracing::info!("{error}");
     }
     outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, started, phases)
 }

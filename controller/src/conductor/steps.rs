@@ -156,7 +156,7 @@ impl Lab<'_> {
             _ => None,
         })?;
         self.cable.sleep(host)?;
-        self.watch.guard(host);
+        self.watch.guard_restart(host);
         self.guest(host)?.forget_boot();
         self.await_boots(&[host.to_owned()], mark, from)
     }

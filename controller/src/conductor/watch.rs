@@ -26,6 +26,9 @@ pub(super) struct Watch {
     events: Vec<Event>,
     /// Hosts that are meant to be alive: whatever ends them is a fault.
     guarded: BTreeSet<String>,
+    /// Hosts that a step is restarting: until they are up, a reset is no news. (SeaBIOS itself resets a machine once more after
+    /// a reset, to start from a clean copy of itself.)
+    restarting: BTreeSet<String>,
     /// `events.jsonl` as it grows, for a controller that does not come to its end.
     written: Option<EventWriter<File>>,
     /// Faults seen and not yet told.
@@ -43,7 +46,15 @@ impl Mark {
 
 impl Watch {
     pub(super) fn new(source: Receiver<Event>, interrupt: Interrupt) -> Self {
-        Self { source, interrupt, events: Vec::new(), guarded: BTreeSet::new(), written: None, fault: None }
+        Self {
+            source,
+            interrupt,
+            events: Vec::new(),
+            guarded: BTreeSet::new(),
+            restarting: BTreeSet::new(),
+            written: None,
+            fault: None,
+        }
     }
 
     /// Writes every event to `writer`, too, in the order of arrival.
@@ -55,6 +66,12 @@ impl Watch {
     /// From now on the end of this host's machine is a fault.
     pub(super) fn guard(&mut self, host: &str) {
         self.guarded.insert(host.to_owned());
+    }
+
+    /// As [`Watch::guard`], for a host that was just reset.
+    pub(super) fn guard_restart(&mut self, host: &str) {
+        self.guard(host);
+        self.restarting.insert(host.to_owned());
     }
 
     /// From now on this host may go down: a step asked for it.
@@ -183,7 +200,11 @@ impl Watch {
 
     fn take(&mut self, event: Event) {
         if let What::Machine { host, event: machine } = &event.what {
-            if self.guarded.contains(host) && self.fault.is_none() {
+            if matches!(machine, MachineEvent::Booted { .. }) {
+                self.restarting.remove(host);
+            }
+            let again = matches!(machine, MachineEvent::Reset { .. }) && self.restarting.contains(host);
+            if self.guarded.contains(host) && self.fault.is_none() && !again {
                 self.fault = fault(host, machine, event.at);
             }
         }
@@ -276,6 +297,19 @@ mod tests {
         let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
         assert!(error.fact.contains("ended by itself"), "{error}");
         assert_eq!(error.detail.as_deref(), Some("last words"));
+    }
+
+    #[test]
+    fn a_reset_after_a_reset_is_no_fault_until_the_host_is_up() {
+        let (recorder, mut watch, _) = watch();
+        let reset = || machine(MachineEvent::Reset { reason: "guest-reset".into() });
+        watch.guard_restart("server");
+        recorder.note(reset());
+        recorder.note(machine(MachineEvent::Booted { boot_id: "b".into(), kernel: "k".into() }));
+        assert!(watch.pass_time(Instant::now() + Duration::from_millis(50), |_| false).is_ok());
+        recorder.note(reset());
+        let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+        assert!(error.fact.contains("reset unasked"), "{error}");
     }
 
     #[test]
