@@ -139,6 +139,16 @@ impl Cable {
         self.tell(|done| Command::Link { port, up, done })
     }
 
+    /// Hands nothing to a host from now on, until it has sent a frame: its machine boots, and there is no network card yet that
+    /// could take one. (A Linux guest speaks as soon as its card is up: it joins its IPv6 multicast groups.)
+    ///
+    /// # Errors
+    /// If there is no such host.
+    pub fn sleep(&self, host: &str) -> Result<()> {
+        let port = self.port(host)?;
+        self.tell(|done| Command::Sleep { port, done })
+    }
+
     /// Replaces the rules. When this returns, the new ones hold. Frames sent before it was called are judged by the old rules, and
     /// frames held back already stay held as long as the rule of their time said.
     ///

@@ -35,6 +35,8 @@ pub(super) enum Command {
     Plug { port: usize, socket: OwnedFd, done: Sender<()> },
     /// The cable of a port is pulled out, or put in again.
     Link { port: usize, up: bool, done: Sender<()> },
+    /// Nothing is handed to a port until its machine has sent something.
+    Sleep { port: usize, done: Sender<()> },
     /// New rules.
     Rules { rules: Vec<Rule>, done: Sender<()> },
     /// The end.
@@ -102,6 +104,10 @@ impl Switch {
                     }
                     Command::Link { port, up, done } => {
                         self.jacks[port].link(up);
+                        let _ = done.send(());
+                    }
+                    Command::Sleep { port, done } => {
+                        self.jacks[port].sleep();
                         let _ = done.send(());
                     }
                     Command::Rules { rules, done } => {

@@ -48,7 +48,8 @@ pub(super) fn run(args: &ImageArgs) -> Result<ExitCode> {
         Verb::Build { suite } => {
             let interrupt = Interrupt::install()?;
             let screen = Screen::on_stderr(false);
-            let built = image::ensure(&image::Spec { suite: suite.clone() }, &screen.reporter(), &|| interrupt.raised());
+            let built =
+                image::ensure(&image::Spec { suite: suite.clone() }, &screen.reporter(), &|| interrupt.raised());
             screen.clear();
             let image = built?;
             let what = if image.built { "built" } else { "is there, intact" };
@@ -104,7 +105,12 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let state = row.damage.as_deref().unwrap_or("intact");
         let built = row.built.get(..16).unwrap_or_default().replace('T', " ");
-        text.push_str(&format!("{:<24} {:<34} {:>5} MB  {built:<16}  {state}\n", row.key, row.kernel, row.bytes / 1_000_000));
+        text.push_str(&format!(
+            "{:<24} {:<34} {:>5} MB  {built:<16}  {state}\n",
+            row.key,
+            row.kernel,
+            row.bytes / 1_000_000
+        ));
     }
     text
 }

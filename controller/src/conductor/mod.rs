@@ -53,7 +53,6 @@ pub struct Run {
     /// The error that ended it, if the lab broke or the user interrupted.
     pub error: Option<Error>,
 
-
     /// `events.jsonl`.
     pub timeline: Vec<Event>,
 }

@@ -72,8 +72,8 @@ impl Lab<'_> {
             Action::Reset(host) => self.restart(host, index, |lab, host| lab.guest(host)?.machine.reset()),
             Action::Reboot(host) => self.restart(host, index, |lab, host| lab.ask_init(host, deadpeer_guest::REBOOT)),
             Action::Shutdown(host) => self.shut_down(host),
-            Action::Unplug(host) => self.guest(host)?.machine.set_carrier(0, false),
-            Action::Plug(host) => self.guest(host)?.machine.set_carrier(0, true),
+            Action::Unplug(host) => self.set_carrier(host, false),
+            Action::Plug(host) => self.set_carrier(host, true),
             Action::Cable(rules) => self.cable.set_rules(rules.clone()),
             Action::Pause(time) => self.watch.pass_time(Instant::now() + *time, |_| false),
         }
@@ -124,7 +124,9 @@ impl Lab<'_> {
                 _ => None,
             }
         });
-        let said = || if said.is_empty() { "it printed nothing".to_owned() } else { format!("it printed:\n{}", said.join("\n")) };
+        let said = || {
+            if said.is_empty() { "it printed nothing".to_owned() } else { format!("it printed:\n{}", said.join("\n")) }
+        };
         match found {
             Ok(None) => Ok(()),
             Ok(Some(how)) => Err(ended_instead(program, &until.what, &how).detail(said())),
@@ -139,7 +141,8 @@ impl Lab<'_> {
         if output.ended == Ended::Exit(0) {
             return Ok(());
         }
-        Err(Error::broken(format!("`{command}` on host '{host}' {}", output.ended)).detail(format!("{}{}", output.stdout, output.stderr)))
+        Err(Error::broken(format!("`{command}` on host '{host}' {}", output.ended))
+            .detail(format!("{}{}", output.stdout, output.stderr)))
     }
 
     /// Has something restart the host, and waits until it is up again.
@@ -152,6 +155,7 @@ impl Lab<'_> {
             What::Machine { host: on, event: MachineEvent::Reset { .. } } if on == host => Some(()),
             _ => None,
         })?;
+        self.cable.sleep(host)?;
         self.watch.guard(host);
         self.guest(host)?.forget_boot();
         self.await_boots(&[host.to_owned()], mark, from)
@@ -196,7 +200,9 @@ fn ended_instead(program: &str, wanted: &Pattern, how: &Ended) -> Error {
 /// Whose time the rest of a step is; a boot that it asked for has been counted by then.
 fn kind_of(action: &Action) -> PhaseKind {
     match action {
-        Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. } if until.is_none() => {
+        Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. }
+            if until.is_none() =>
+        {
             PhaseKind::Step
         }
         Action::Start { .. }

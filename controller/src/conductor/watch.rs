@@ -103,7 +103,10 @@ impl Watch {
     ///
     /// # Errors
     /// Its own error, or the fault or interrupt that came first. The thread is left to end by its own deadline then.
-    pub(super) fn perform<T: Send + 'static>(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) fn perform<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (done, result) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || done.send(work()));
         self.result(&result)
@@ -116,7 +119,9 @@ impl Watch {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => return Err(self.second_opinion(error)),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Error::broken("a worker thread of the controller died")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::broken("a worker thread of the controller died"));
+                }
             }
             while let Ok(event) = self.source.try_recv() {
                 self.take(event);
@@ -193,9 +198,10 @@ impl Watch {
 /// The error that a machine's event means while the machine is meant to be alive.
 fn fault(host: &str, event: &MachineEvent, at: LabTime) -> Option<Error> {
     match event {
-        MachineEvent::Died { how, words } => {
-            Some(Error::broken(format!("the machine of host '{host}' ended by itself at {at} s: it {how}")).detail(words.clone()))
-        }
+        MachineEvent::Died { how, words } => Some(
+            Error::broken(format!("the machine of host '{host}' ended by itself at {at} s: it {how}"))
+                .detail(words.clone()),
+        ),
         MachineEvent::Stopped => Some(
             Error::broken(format!("the machine of host '{host}' was stopped from outside (SIGSTOP) at {at} s"))
                 .detail("A guest that stands still cannot testify; what its peers saw meanwhile is not its doing."),
@@ -276,9 +282,13 @@ mod tests {
     fn the_interrupt_ends_a_wait_and_blocking_work() {
         let (_recorder, mut watch, interrupt) = watch();
         interrupt.raise();
-        assert_eq!(watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err().fact, "interrupted");
+        assert_eq!(
+            watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err().fact,
+            "interrupted"
+        );
         let (_never, gate) = channel::<()>();
-        let work = watch.perform(move || gate.recv_timeout(Duration::from_secs(5)).map_err(|e| Error::broken(e.to_string())));
+        let work =
+            watch.perform(move || gate.recv_timeout(Duration::from_secs(5)).map_err(|e| Error::broken(e.to_string())));
         assert_eq!(work.unwrap_err().fact, "interrupted");
     }
 

@@ -5,7 +5,9 @@ use super::cpio::Archive;
 use super::intact::{self, LOCK};
 use super::kernel::Kernel;
 use super::lockfile::{Artefact, Lock, packages_of_debs, packages_of_records};
-use super::recipe::{CUSTOMIZE, DRIVERS, DISK_FILES, DISK_SIZE, EPOCH, INITRAMFS_INIT, LIST_DEBS, MAKE_DISK, SPACE_NEEDED, Spec};
+use super::recipe::{
+    CUSTOMIZE, DISK_FILES, DISK_SIZE, DRIVERS, EPOCH, INITRAMFS_INIT, LIST_DEBS, MAKE_DISK, SPACE_NEEDED, Spec,
+};
 use super::tools;
 use crate::error::{Context, Error, Result};
 use crate::progress::Reporter;
@@ -37,7 +39,13 @@ struct Build<'a> {
 ///
 /// # Errors
 /// See [`super::ensure`]. `folder` may be half full then: the caller removes it.
-pub(super) fn build(spec: &Spec, key: &str, folder: &Path, reporter: &Reporter, interrupted: &dyn Fn() -> bool) -> Result<()> {
+pub(super) fn build(
+    spec: &Spec,
+    key: &str,
+    folder: &Path,
+    reporter: &Reporter,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<()> {
     let began = Instant::now();
     reporter.began(LINE, format!("building the guests' image (Debian {}), this once", spec.suite));
     let built = Build { spec, folder, work: folder.join("work"), reporter, interrupted }.all(key);
@@ -51,14 +59,27 @@ pub(super) fn build(spec: &Spec, key: &str, folder: &Path, reporter: &Reporter, 
 impl Build<'_> {
     fn all(&self, key: &str) -> Result<()> {
         tools::require()?;
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.work).broken(|| format!("cannot make {}", self.work.display()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.work)
+            .broken(|| format!("cannot make {}", self.work.display()))?;
         self.require_space()?;
         let disk = self.disk()?;
         let (kernel, kernel_release) = self.kernel()?;
         let artefacts = [KERNEL, INITRD, DISK].iter().map(|name| self.artefact(name)).collect::<Result<_>>()?;
         let tools = [("mmdebstrap", "--version"), ("mke2fs", "-V"), ("tar", "--version"), ("fakeroot", "--version")];
-        let tools: BTreeMap<_, _> = tools.iter().filter_map(|(t, v)| Some(((*t).to_owned(), tools::version(t, v)?))).collect();
-        let lock = Lock { key: key.to_owned(), suite: self.spec.suite.clone(), kernel_release, disk, kernel, artefacts, tools };
+        let tools: BTreeMap<_, _> =
+            tools.iter().filter_map(|(t, v)| Some(((*t).to_owned(), tools::version(t, v)?))).collect();
+        let lock = Lock {
+            key: key.to_owned(),
+            suite: self.spec.suite.clone(),
+            kernel_release,
+            disk,
+            kernel,
+            artefacts,
+            tools,
+        };
         let mut text = serde_json::to_vec_pretty(&lock).broken(|| format!("cannot write {LOCK}"))?;
         text.push(b'\n');
         self.write(self.folder.join(LOCK), &text, 0o444)?;
@@ -66,7 +87,8 @@ impl Build<'_> {
     }
 
     fn require_space(&self) -> Result<()> {
-        let space = nix::sys::statvfs::statvfs(self.folder).broken(|| format!("cannot ask for the free space of {}", self.folder.display()))?;
+        let space = nix::sys::statvfs::statvfs(self.folder)
+            .broken(|| format!("cannot ask for the free space of {}", self.folder.display()))?;
         let free = space.blocks_available() * space.fragment_size();
         if free >= SPACE_NEEDED {
             return Ok(());
@@ -92,11 +114,18 @@ impl Build<'_> {
         }
         let root = self.work.join("root");
         let mut command = Command::new("fakeroot");
-        command.arg("--").arg(self.script("make-disk", MAKE_DISK)?).arg(&tar).arg(&files).arg(&root).arg(self.folder.join(DISK));
+        command
+            .arg("--")
+            .arg(self.script("make-disk", MAKE_DISK)?)
+            .arg(&tar)
+            .arg(&files)
+            .arg(&root)
+            .arg(self.folder.join(DISK));
         command.env("SOURCE_DATE_EPOCH", EPOCH).env("DISK_SIZE", DISK_SIZE).env("TZ", "UTC").env("PATH", path());
         self.run(command, "making the file system")?;
         let packages = self.read(root.join("packages"))?;
-        fs::set_permissions(self.folder.join(DISK), fs::Permissions::from_mode(0o444)).broken(|| "cannot close the disk".to_owned())?;
+        fs::set_permissions(self.folder.join(DISK), fs::Permissions::from_mode(0o444))
+            .broken(|| "cannot close the disk".to_owned())?;
         let _ = fs::remove_file(&tar);
         Ok(packages_of_records(&packages))
     }
@@ -111,7 +140,11 @@ impl Build<'_> {
         unpack.arg("-xf").arg(&tar).arg("-C").arg(&root).args(["--no-same-permissions", "--exclude=./dev/*"]);
         self.run(unpack, "unpacking the kernel")?;
         let kernel = Kernel::find(&root)?;
-        self.write(self.folder.join(KERNEL), &kernel.for_qemu(&|tool, ending, packed| self.unpack(tool, ending, packed))?, 0o444)?;
+        self.write(
+            self.folder.join(KERNEL),
+            &kernel.for_qemu(&|tool, ending, packed| self.unpack(tool, ending, packed))?,
+            0o444,
+        )?;
         self.write(self.folder.join(INITRD), &self.initramfs(&root, &kernel)?, 0o444)?;
         Ok((packages_of_debs(&self.read(root.join("packages"))?), kernel.release))
     }
@@ -121,7 +154,11 @@ impl Build<'_> {
         ["bin", "dev", "modules", "proc", "root", "sys"].iter().for_each(|name| archive.folder(name, 0o755));
         let busybox = ["usr/bin/busybox", "bin/busybox"].iter().map(|p| root.join(p)).find(|p| p.exists());
         let busybox = busybox.ok_or_else(|| Error::broken("the package busybox-static holds no busybox"))?;
-        archive.file("bin/busybox", 0o755, &fs::read(&busybox).broken(|| format!("cannot read {}", busybox.display()))?);
+        archive.file(
+            "bin/busybox",
+            0o755,
+            &fs::read(&busybox).broken(|| format!("cannot read {}", busybox.display()))?,
+        );
         archive.file("init", 0o755, INITRAMFS_INIT.as_bytes());
         let mut order = String::new();
         for (name, module) in kernel.drivers(&DRIVERS, &|tool, ending, packed| self.unpack(tool, ending, packed))? {
@@ -160,7 +197,9 @@ impl Build<'_> {
     }
 
     fn run(&self, command: Command, doing: &str) -> Result<()> {
-        tools::run(command, doing, &self.work.join("log"), self.reporter, self.interrupted).map_err(|error| match self.require_space_left() {
+        tools::run(command, doing, &self.work.join("log"), self.reporter, self.interrupted).map_err(|error| match self
+            .require_space_left()
+        {
             Err(full) => full.detail(error.to_string()),
             Ok(()) => error,
         })
@@ -172,7 +211,8 @@ impl Build<'_> {
         if space.blocks_available() * space.fragment_size() > 1_000_000 {
             return Ok(());
         }
-        Err(Error::broken(format!("the disk is full: {}", self.folder.display())).help("Make room there, or set XDG_CACHE_HOME to a folder with more."))
+        Err(Error::broken(format!("the disk is full: {}", self.folder.display()))
+            .help("Make room there, or set XDG_CACHE_HOME to a folder with more."))
     }
 
     fn script(&self, name: &str, text: &str) -> Result<PathBuf> {
@@ -183,7 +223,9 @@ impl Build<'_> {
 
     fn write(&self, path: PathBuf, bytes: &[u8], mode: u32) -> Result<()> {
         let parent = path.parent().unwrap_or(self.folder);
-        let written = fs::create_dir_all(parent).and_then(|()| fs::write(&path, bytes)).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)));
+        let written = fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&path, bytes))
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)));
         written.broken(|| format!("cannot write {}", path.display()))
     }
 

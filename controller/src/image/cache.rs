@@ -45,8 +45,14 @@ pub struct Entry {
 pub fn cache_folder() -> Result<PathBuf> {
     let folder = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
-    let path = base.ok_or_else(|| Error::broken("there is no cache folder: neither XDG_CACHE_HOME nor HOME is set"))?.join("deadpeer");
-    DirBuilder::new().recursive(true).mode(0o700).create(&path).broken(|| format!("cannot make the cache folder {}", path.display()))?;
+    let path = base
+        .ok_or_else(|| Error::broken("there is no cache folder: neither XDG_CACHE_HOME nor HOME is set"))?
+        .join("deadpeer");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&path)
+        .broken(|| format!("cannot make the cache folder {}", path.display()))?;
     Ok(path)
 }
 
@@ -79,7 +85,9 @@ pub(super) fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() ->
                 clear(&folder)?;
             }
             let done = build::build(spec, &key, &working, reporter, interrupted);
-            let moved = done.and_then(|()| fs::rename(&working, &folder).broken(|| format!("cannot put the image into {}", folder.display())));
+            let moved = done.and_then(|()| {
+                fs::rename(&working, &folder).broken(|| format!("cannot put the image into {}", folder.display()))
+            });
             if let Err(error) = moved {
                 clear(&working)?;
                 return Err(error);
@@ -108,7 +116,8 @@ fn image(folder: &Path, lock: super::Lock, built: bool, held: Held) -> Image {
 fn lock(images: &Path, key: &str, how: FlockArg, reporter: &Reporter, interrupted: &dyn Fn() -> bool) -> Result<Held> {
     let path = images.join(format!("{key}.lock"));
     let mut waiting = false;
-    let mut file = File::options().create(true).append(true).open(&path).broken(|| format!("cannot open {}", path.display()))?;
+    let mut file =
+        File::options().create(true).append(true).open(&path).broken(|| format!("cannot open {}", path.display()))?;
     loop {
         match Flock::lock(file, how) {
             Ok(held) => {
@@ -158,7 +167,11 @@ fn open_up(folder: &Path) {
 pub fn list() -> Result<Vec<Entry>> {
     let images = images()?;
     let entries = fs::read_dir(&images).broken(|| format!("cannot read {}", images.display()))?;
-    let mut list: Vec<Entry> = entries.flatten().filter(|e| e.path().is_dir() && e.path().extension().is_none()).map(|e| entry(&e.path())).collect();
+    let mut list: Vec<Entry> = entries
+        .flatten()
+        .filter(|e| e.path().is_dir() && e.path().extension().is_none())
+        .map(|e| entry(&e.path()))
+        .collect();
     list.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(list)
 }
@@ -168,7 +181,9 @@ fn entry(folder: &Path) -> Entry {
     let lock = intact::read_lock(folder).ok();
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     Entry {
-        suite: lock.as_ref().map_or_else(|| key.rsplit_once('-').map_or(&key[..], |(suite, _)| suite).to_owned(), |l| l.suite.clone()),
+        suite: lock
+            .as_ref()
+            .map_or_else(|| key.rsplit_once('-').map_or(&key[..], |(suite, _)| suite).to_owned(), |l| l.suite.clone()),
         kernel_release: lock.map(|l| l.kernel_release).unwrap_or_default(),
         bytes: files.filter_map(|f| f.metadata().ok()).map(|m| std::os::unix::fs::MetadataExt::blocks(&m) * 512).sum(),
         built: fs::metadata(folder.join(intact::LOCK)).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH),
@@ -190,9 +205,14 @@ pub fn remove(selector: Option<&str>) -> Result<Vec<String>> {
     }
     for key in &chosen {
         let path = images.join(format!("{key}.lock"));
-        let file = File::options().create(true).append(true).open(&path).broken(|| format!("cannot open {}", path.display()))?;
-        let _held = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|_| Error::broken(format!("the image {key} is in use")).help("Wait for the run that uses it, then try again."))?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .broken(|| format!("cannot open {}", path.display()))?;
+        let _held = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+            Error::broken(format!("the image {key} is in use")).help("Wait for the run that uses it, then try again.")
+        })?;
         clear(&images.join(format!("{key}.building")))?;
         clear(&images.join(key))?;
     }

@@ -76,7 +76,12 @@ mod tests {
         let mut archive = Archive::default();
         archive.folder("seed", 0o700);
         archive.file("seed/hostname", 0o600, b"server\n");
-        let mut reader = Command::new("cpio").args(["--list", "--verbose", "--numeric-uid-gid", "--quiet"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut reader = Command::new("cpio")
+            .args(["--list", "--verbose", "--numeric-uid-gid", "--quiet"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         reader.stdin.take().unwrap().write_all(&archive.finish()).unwrap();
         let listed = String::from_utf8(reader.wait_with_output().unwrap().stdout).unwrap();
         let lines: Vec<_> = listed.lines().collect();

@@ -35,8 +35,14 @@ struct Told {
 /// It is not; the fact says in which way.
 pub(super) fn check(folder: &Path) -> Result<Lock> {
     let lock = read_lock(folder)?;
-    let told = lock.artefacts.keys().map(|name| Ok((name.clone(), ask(&folder.join(name))?))).collect::<Result<BTreeMap<_, _>>>()?;
-    let stamp = fs::read(folder.join(STAMP)).ok().and_then(|bytes| serde_json::from_slice::<BTreeMap<String, Told>>(&bytes).ok());
+    let told = lock
+        .artefacts
+        .keys()
+        .map(|name| Ok((name.clone(), ask(&folder.join(name))?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    let stamp = fs::read(folder.join(STAMP))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<BTreeMap<String, Told>>(&bytes).ok());
     if stamp.as_ref() == Some(&told) {
         return Ok(lock);
     }

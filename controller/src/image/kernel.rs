@@ -247,7 +247,10 @@ mod tests {
 
     #[test]
     fn a_module_tells_what_it_depends_on() {
-        assert_eq!(depends(b"\x7fELF..\0license=GPL\0depends=net-failover,failover\0name=x\0"), ["net_failover", "failover"]);
+        assert_eq!(
+            depends(b"\x7fELF..\0license=GPL\0depends=net-failover,failover\0name=x\0"),
+            ["net_failover", "failover"]
+        );
         assert!(depends(b"\x7fELF..\0depends=\0").is_empty());
         assert!(depends(b"\x7fELF").is_empty());
     }
@@ -260,7 +263,8 @@ mod tests {
         std::fs::create_dir_all(modules.join("kernel/net")).unwrap();
         std::fs::write(folder.path().join("boot/vmlinuz-6.1"), "").unwrap();
         std::fs::write(modules.join("modules.builtin"), "kernel/drivers/virtio/virtio_pci.ko\n").unwrap();
-        for (name, needs) in [("virtio-net", "net_failover"), ("net_failover", "failover,virtio_pci"), ("failover", "")] {
+        for (name, needs) in [("virtio-net", "net_failover"), ("net_failover", "failover,virtio_pci"), ("failover", "")]
+        {
             let bytes = format!("\x7fELF\0depends={needs}\0");
             std::fs::write(modules.join("kernel/net").join(format!("{name}.ko")), bytes).unwrap();
         }

@@ -52,8 +52,14 @@ pub(super) fn packages_of_records(text: &str) -> Vec<Package> {
 }
 
 fn record(text: &str) -> Option<Package> {
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned);
-    Some(Package { name: field("Package")?, version: field("Version")?, architecture: field("Architecture")?, sha256: field("SHA256")? })
+    let field =
+        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned);
+    Some(Package {
+        name: field("Package")?,
+        version: field("Version")?,
+        architecture: field("Architecture")?,
+        sha256: field("SHA256")?,
+    })
 }
 
 /// Reads what the hook `list-debs` wrote: sha256sum(1) of files named `NAME_VERSION_ARCHITECTURE.deb`, in which apt writes a
@@ -92,7 +98,8 @@ mod tests {
 
     #[test]
     fn reads_sums_of_debs() {
-        let packages = packages_of_debs("ab  libcap2_1%3a2.75-10+b3_amd64.deb\ncd  linux-base_4.12.1_all.deb\nnonsense\n");
+        let packages =
+            packages_of_debs("ab  libcap2_1%3a2.75-10+b3_amd64.deb\ncd  linux-base_4.12.1_all.deb\nnonsense\n");
         assert_eq!(packages.len(), 2);
         assert_eq!((packages[0].version.as_str(), packages[0].architecture.as_str()), ("1:2.75-10+b3", "amd64"));
     }

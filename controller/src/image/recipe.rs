@@ -95,7 +95,8 @@ impl Spec {
         if self.suite.starts_with(|c: char| c.is_ascii_lowercase()) && self.suite.chars().all(fits) {
             return Ok(());
         }
-        Err(Error::usage(format!("{:?} is no name of a Debian suite", self.suite)).help("Name one as in `--suite bookworm`."))
+        Err(Error::usage(format!("{:?} is no name of a Debian suite", self.suite))
+            .help("Name one as in `--suite bookworm`."))
     }
 
     /// The key: a hash of everything that shapes the image, but for the versions of the packages on the day, which its lock file tells.

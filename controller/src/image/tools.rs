@@ -49,8 +49,15 @@ pub(super) fn require() -> Result<()> {
 ///
 /// # Errors
 /// It cannot be started, fails (its last words are shown), says nothing for too long, or `interrupted` said so; it has ended then.
-pub(super) fn run(mut command: Command, doing: &str, log: &Path, reporter: &Reporter, interrupted: &dyn Fn() -> bool) -> Result<()> {
-    let name = Path::new(command.get_program()).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+pub(super) fn run(
+    mut command: Command,
+    doing: &str,
+    log: &Path,
+    reporter: &Reporter,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<()> {
+    let name =
+        Path::new(command.get_program()).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let file = File::create(log).broken(|| format!("cannot make {}", log.display()))?;
     let again = file.try_clone().broken(|| format!("cannot share {}", log.display()))?;
     command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(file).stderr(again);
@@ -74,7 +81,11 @@ pub(super) fn run(mut command: Command, doing: &str, log: &Path, reporter: &Repo
         said = text.len();
         if silent > SILENCE {
             end(&child)?;
-            return Err(Error::broken(format!("{doing} failed: {name} said nothing for {} min", SILENCE.as_secs() / 60)).detail(last_words(log)));
+            return Err(Error::broken(format!(
+                "{doing} failed: {name} said nothing for {} min",
+                SILENCE.as_secs() / 60
+            ))
+            .detail(last_words(log)));
         }
         let text = String::from_utf8_lossy(&text);
         if let Some(line) = text.lines().rev().find_map(|l| l.strip_prefix("I: ")) {
