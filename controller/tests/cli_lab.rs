@@ -106,13 +106,13 @@ fn takes_down_just_the_package_whose_source_is_gone() {
     let computer = Computer::complete();
     computer
         .apt(
-            "qemu-utils 1:7.2+dfsg-7\nqemu-system-x86 1:7.2+dfsg-7\nmmdebstrap 1.3.5-7\n",
+            "qemu-utils 1:7.2+dfsg-7\nqemu-system-x86 1:7.2+dfsg-7\nmmdebstrap 1.3.5-7\ncpio 2.13\n",
             r#"case "$*" in *--allow-downgrades*) ;; *) echo 'Remv qemu-utils [1:10.0.2~bpo12]' ;; esac"#,
         )
         .without(&["qemu-system-x86_64"]);
     computer.stand_in(
         "dpkg-query",
-        r#"case "${*: -1}" in qemu-utils) printf '1:10.0.2~bpo12' ;; mmdebstrap) printf '1.3.5-7' ;; *) exit 1 ;; esac"#,
+        r#"case "${*: -1}" in qemu-utils) printf 'ii 1:10.0.2~bpo12' ;; mmdebstrap) printf 'ii 1.3.5-7' ;; cpio) printf 'un ' ;; *) exit 1 ;; esac"#,
     );
     let output = computer.lab("list");
     assert_handed_over(&output, "list");
