@@ -1,15 +1,16 @@
 //! The judgement: facts in, findings out.
 
-use super::facts::{Acceleration, CachedImage, Facts, IMAGE_TOOLS, Program, System, Trouble};
+use super::facts::{Acceleration, CachedImage, Facts, Program, System, Trouble};
 use super::{Diagnosis, Finding, State};
+use crate::image;
 use crate::machine::qemu::Kvm;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
 /// Memory that a run needs, in MiB: two guests of 256, and the controller and QEMU themselves.
 const RUN_MEMORY: u64 = 700;
 
-/// Space that building an image takes, in MiB, the downloaded packages included.
-const BUILD_SPACE: u64 = 2048;
+/// Space that building an image takes, in MiB.
+const BUILD_SPACE: u64 = image::SPACE_NEEDED.div_ceil(1 << 20);
 
 /// Space that a run takes, in MiB: the hosts' overlays, the captured frames.
 const RUN_SPACE: u64 = 128;
@@ -23,17 +24,19 @@ const REMOTE: [&str; 8] = ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "a
 /// Judges what was seen.
 #[must_use]
 pub fn examine(facts: &Facts) -> Diagnosis {
-    let mut findings = vec![
+    let findings = vec![
         system(&facts.system),
         cores(&facts.system),
         memory(&facts.system),
         program("qemu", "QEMU", &facts.qemu),
         program("qemu-img", "qemu-img", &facts.qemu_img),
         accelerator(&facts.acceleration),
+        image_tools(facts),
+        namespaces(facts),
+        cache(facts),
+        images(facts),
+        terminal(facts),
     ];
-    findings
-        .extend(IMAGE_TOOLS.iter().zip(&facts.image_tools).map(|(tool, path)| image_tool(facts, *tool, path.as_ref())));
-    findings.extend([namespaces(facts), cache(facts), images(facts), terminal(facts)]);
     Diagnosis { ready: findings.iter().all(|finding| finding.state != State::Missing), findings }
 }
 
@@ -132,14 +135,17 @@ fn install(facts: &Facts, package: &str) -> String {
     as_root(facts, &format!("apt-get install --no-install-recommends {package}"))
 }
 
-fn image_tool(facts: &Facts, (name, package): (&'static str, &str), path: Option<&PathBuf>) -> Finding {
-    match path {
-        Some(path) => ok(name, format!("{name} ({})", path.display())),
-        None => {
-            let fact = format!("{name} is missing, which building an image needs");
-            found(name, for_building(facts), fact, install(facts, package))
-        }
+fn image_tools(facts: &Facts) -> Finding {
+    const ID: &str = "image-tools";
+    if facts.lacking.is_empty() {
+        return ok(ID, "all tools that build an image are there");
     }
+    let tools: Vec<&str> = facts.lacking.iter().map(|(tool, _)| *tool).collect();
+    // A package may bring several.
+    let packages: BTreeSet<&str> = facts.lacking.iter().map(|(_, package)| *package).collect();
+    let packages: Vec<&str> = packages.into_iter().collect();
+    let fact = format!("building an image takes what is missing: {}", tools.join(", "));
+    found(ID, for_building(facts), fact, install(facts, &packages.join(" ")))
 }
 
 fn namespaces(facts: &Facts) -> Finding {

@@ -4,10 +4,6 @@ use crate::error::Error;
 use crate::machine::qemu::Kvm;
 use std::path::PathBuf;
 
-/// The tools that build an image, and the Debian packages that bring them.
-pub(super) const IMAGE_TOOLS: [(&str, &str); 4] =
-    [("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("xz", "xz-utils"), ("zstd", "zstd")];
-
 /// Everything that the examination goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -21,8 +17,8 @@ pub struct Facts {
     pub qemu_img: Result<Program, Trouble>,
     /// What an accelerator did.
     pub acceleration: Acceleration,
-    /// Where the tools that build an image were found: one of each of [`IMAGE_TOOLS`], in that order.
-    pub image_tools: [Option<PathBuf>; IMAGE_TOOLS.len()],
+    /// What building an image takes and is not there: tool, and the Debian package that brings it.
+    pub lacking: Vec<(&'static str, &'static str)>,
     /// What an ordinary user needs for building a disk.
     pub namespaces: Namespaces,
     /// Where images are kept.

@@ -23,17 +23,14 @@ use serde::Serialize;
 use std::fmt;
 
 /// What is examined, in this order.
-pub const IDS: [&str; 14] = [
+pub const IDS: [&str; 11] = [
     "system",
     "cores",
     "memory",
     "qemu",
     "qemu-img",
     "accelerator",
-    "mmdebstrap",
-    "mke2fs",
-    "xz",
-    "zstd",
+    "image-tools",
     "user-namespaces",
     "cache",
     "images",

@@ -20,8 +20,7 @@ fn good() -> Facts {
         qemu: Ok(program("/usr/bin/qemu-system-x86_64")),
         qemu_img: Ok(program("/usr/bin/qemu-img")),
         acceleration: Acceleration::Kvm(Kvm::Works { millis: 420 }),
-        image_tools: ["/usr/bin/mmdebstrap", "/usr/sbin/mke2fs", "/usr/bin/xz", "/usr/bin/zstd"]
-            .map(|path| Some(path.into())),
+        lacking: vec![],
         namespaces: Namespaces {
             limit: Some(15000),
             allowed: Some(true),
@@ -83,17 +82,17 @@ fn every_finding_is_there_once_and_in_order_whatever_the_host_lacks() {
 #[test]
 fn json_has_the_documented_fields() {
     let mut facts = good();
-    facts.image_tools[1] = None;
+    facts.lacking = vec![("mke2fs", "e2fsprogs"), ("xz", "xz-utils"), ("debugfs", "e2fsprogs")];
     let json = serde_json::to_value(examine(&facts)).unwrap();
     assert_eq!(json["ready"], true);
-    let finding = &json["findings"][7];
+    let finding = &json["findings"][6];
     assert_eq!(
         finding,
         &serde_json::json!({
-            "id": "mke2fs",
+            "id": "image-tools",
             "state": "warning",
-            "fact": "mke2fs is missing, which building an image needs",
-            "mend": "sudo apt-get install --no-install-recommends e2fsprogs",
+            "fact": "building an image takes what is missing: mke2fs, xz, debugfs",
+            "mend": "sudo apt-get install --no-install-recommends e2fsprogs xz-utils",
         })
     );
     assert_eq!(json["findings"][0]["mend"], serde_json::Value::Null);
@@ -104,7 +103,7 @@ fn text_says_what_mends_below_what_is_wrong() {
     let mut facts = good();
     facts.system.cores = 1;
     facts.images = Ok(vec![]);
-    facts.image_tools[1] = None;
+    facts.lacking = vec![("mke2fs", "e2fsprogs"), ("xz", "xz-utils"), ("debugfs", "e2fsprogs")];
     insta::assert_snapshot!(examine(&facts).to_string());
 }
 
@@ -151,25 +150,25 @@ fn kvm_that_does_not_work_is_a_warning_that_says_tcg() {
 fn tools_for_building_are_missing_only_while_there_is_no_image() {
     let without = |images: Vec<CachedImage>| {
         move |f: &mut Facts| {
-            f.image_tools[0] = None;
+            f.lacking = vec![("mmdebstrap", "mmdebstrap")];
             f.images = Ok(images);
         }
     };
     let command = "sudo apt-get install --no-install-recommends mmdebstrap";
-    assert_found("mmdebstrap", without(vec![]), State::Missing, "mmdebstrap is missing", command);
-    assert_found("mmdebstrap", without(vec![image("trixie")]), State::Warning, "mmdebstrap is missing", command);
+    assert_found("image-tools", without(vec![]), State::Missing, "is missing: mmdebstrap", command);
+    assert_found("image-tools", without(vec![image("trixie")]), State::Warning, "is missing: mmdebstrap", command);
     let damaged = CachedImage { damage: Some("cut short".to_owned()), ..image("trixie") };
-    assert_found("mmdebstrap", without(vec![damaged]), State::Missing, "mmdebstrap is missing", command);
+    assert_found("image-tools", without(vec![damaged]), State::Missing, "is missing: mmdebstrap", command);
 }
 
 #[test]
 fn root_needs_neither_sudo_nor_user_namespaces() {
     let root = |f: &mut Facts| {
         f.user.root = true;
-        f.image_tools[1] = None;
+        f.lacking = vec![("mke2fs", "e2fsprogs")];
         f.namespaces.subuid = false;
     };
-    let (finding, _) = after("mke2fs", root);
+    let (finding, _) = after("image-tools", root);
     assert_eq!(finding.mend.unwrap(), "apt-get install --no-install-recommends e2fsprogs");
     assert_found("user-namespaces", root, State::Ok, "as you are root", "");
 }

@@ -100,7 +100,7 @@ impl Spec {
     }
 
     /// The key: a hash of everything that shapes the image, but for the versions of the packages on the day, which its lock file tells.
-    pub(super) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
             hash.update(text.len().to_le_bytes());
