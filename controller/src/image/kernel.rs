@@ -1,0 +1,275 @@
+//! The kernel as QEMU should get it, and the drivers that it needs.
+//!
+//! Debian ships a bzImage: a small program that unpacks the real kernel in the guest, which takes 1.2 s when the guest's
+//! processor is emulated. QEMU also starts an unpacked kernel directly if that carries a PVH entry point (an ELF note;
+//! Xen's `pvh.html`, Linux `arch/x86/platform/pvh`), so it is unpacked here, once. A kernel without
+//! that note is used as Debian ships it.
+
+use super::tool::{self, Tool};
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// How a compressed thing can be told, and the tool that unpacks it.
+const COMPRESSIONS: [(&[u8], &str); 3] = [(b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x1f\x8b", "gzip")];
+
+/// The ELF note type of a PVH entry point: `XEN_ELFNOTE_PHYS32_ENTRY`.
+const PHYS32_ENTRY: u32 = 18;
+
+/// A kernel package, unpacked.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    /// As `uname -r` says it.
+    pub(super) release: String,
+    /// Its bzImage.
+    bzimage: PathBuf,
+    /// The folder of its modules.
+    modules: PathBuf,
+}
+
+impl Kernel {
+    /// Finds the kernel in the folder that its package was unpacked into.
+    pub(super) fn find(folder: &Path) -> Result<Self> {
+        let boot = folder.join("boot");
+        let mut releases: Vec<String> = std::fs::read_dir(&boot)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("vmlinuz-").map(str::to_owned))
+            .collect();
+        let (Some(release), true) = (releases.pop(), releases.is_empty()) else {
+            return Err(Error::broken("the kernel package does not hold exactly one boot/vmlinuz-RELEASE")
+                .detail(boot.display().to_string()));
+        };
+        let bzimage = boot.join(format!("vmlinuz-{release}"));
+        // Before usr-merge (bookworm and older) modules lived in /lib.
+        let modules = ["usr/lib/modules", "lib/modules"]
+            .map(|place| folder.join(place).join(&release))
+            .into_iter()
+            .find(|place| place.is_dir())
+            .ok_or_else(|| Error::broken(format!("the kernel package holds no modules of release {release}")))?;
+        Ok(Self { release, bzimage, modules })
+    }
+
+    /// The kernel in the form in which QEMU starts it soonest.
+    pub(super) fn for_qemu(&self, interrupted: &dyn Fn() -> bool) -> Result<Vec<u8>> {
+        let bzimage = read(&self.bzimage)?;
+        let Some(payload) = payload(&bzimage) else { return Ok(bzimage) };
+        let unpacked = unpack(payload, interrupted)?;
+        Ok(if has_pvh_entry(&unpacked) { unpacked } else { bzimage })
+    }
+
+    /// The drivers `wanted` and all that they depend on, unpacked, in an order in which they can be loaded: name and
+    /// content. What is built into the kernel is not among them.
+    pub(super) fn drivers(&self, wanted: &[&str], interrupted: &dyn Fn() -> bool) -> Result<Vec<(String, Vec<u8>)>> {
+        let builtin = read(&self.modules.join("modules.builtin"))?;
+        let builtin: Vec<String> = String::from_utf8_lossy(&builtin).lines().filter_map(module_name).collect();
+        let mut files = Vec::new();
+        walk(&self.modules.join("kernel"), &mut files)?;
+        let mut loaded: Vec<(String, Vec<u8>)> = Vec::new();
+        // Depth first: a module is put down once all that it depends on is.
+        let mut stack: Vec<String> = wanted.iter().rev().map(|name| canonical(name)).collect();
+        while let Some(name) = stack.last().cloned() {
+            if builtin.contains(&name) || loaded.iter().any(|(other, _)| *other == name) {
+                stack.pop();
+                continue;
+            }
+            let file = files.iter().find(|file| module_name(&file.to_string_lossy()).as_deref() == Some(&name));
+            let Some(file) = file else {
+                return Err(Error::broken(format!("kernel {} has no driver {name}", self.release)));
+            };
+            let packed = read(file)?;
+            let module = if packed.starts_with(b"\x7fELF") { packed } else { unpack(&packed, interrupted)? };
+            let missing: Vec<String> = depends(&module)
+                .into_iter()
+                .filter(|other| !builtin.contains(other) && !loaded.iter().any(|(name, _)| name == other))
+                .collect();
+            if missing.iter().any(|other| stack.contains(other)) {
+                return Err(Error::broken(format!("kernel {}: driver {name} depends on itself", self.release)));
+            }
+            if missing.is_empty() {
+                loaded.push((name, module));
+                stack.pop();
+            }
+            stack.extend(missing);
+        }
+        Ok(loaded)
+    }
+}
+
+/// The compressed kernel inside a bzImage (Documentation/arch/x86/boot.rst: `payload_offset`, protocol 2.08 and later).
+fn payload(bzimage: &[u8]) -> Option<&[u8]> {
+    let u32_at = |at: usize| Some(u32::from_le_bytes(bzimage.get(at..at + 4)?.try_into().ok()?) as usize);
+    if bzimage.get(0x202..0x206)? != b"HdrS" {
+        return None;
+    }
+    let setup_sectors = usize::from(*bzimage.get(0x1f1)?).max(4);
+    let start = (setup_sectors + 1) * 512 + u32_at(0x248)?;
+    let payload = bzimage.get(start..start.checked_add(u32_at(0x24c)?)?)?;
+    // All but gzip, which has it already, are followed by the unpacked size (scripts/Makefile.lib: size_append).
+    if payload.starts_with(b"\x1f\x8b") { Some(payload) } else { payload.get(..payload.len().checked_sub(4)?) }
+}
+
+/// Unpacks with the tool that fits the first bytes.
+fn unpack(packed: &[u8], interrupted: &dyn Fn() -> bool) -> Result<Vec<u8>> {
+    let Some((_, program)) = COMPRESSIONS.iter().find(|(magic, _)| packed.starts_with(magic)) else {
+        let first: Vec<u8> = packed.iter().take(8).copied().collect();
+        return Err(Error::broken("the kernel package is compressed in an unknown way")
+            .detail(format!("first bytes: {}", super::recipe::hex(&first))));
+    };
+    Tool::new(program).args(["-dc"]).input(packed.to_vec()).run(interrupted, &mut tool::ignore)
+}
+
+/// Whether an ELF file has the PVH entry point among its notes.
+fn has_pvh_entry(elf: &[u8]) -> bool {
+    let u16_at = |at: usize| Some(usize::from(u16::from_le_bytes(elf.get(at..at + 2)?.try_into().ok()?)));
+    let u32_at = |at: usize| Some(u32::from_le_bytes(elf.get(at..at + 4)?.try_into().ok()?));
+    let u64_at = |at: usize| usize::try_from(u64::from_le_bytes(elf.get(at..at + 8)?.try_into().ok()?)).ok();
+    let find = || -> Option<bool> {
+        // elf(5): a 64-bit file, its program headers, those of type PT_NOTE.
+        if elf.get(..5)? != b"\x7fELF\x02" {
+            return Some(false);
+        }
+        let (table, size, count) = (u64_at(32)?, u16_at(54)?, u16_at(56)?);
+        for header in (0..count).map(|n| table + n * size) {
+            if u32_at(header)? != 4 {
+                continue;
+            }
+            let (mut at, length) = (u64_at(header + 8)?, u64_at(header + 32)?);
+            let end = at.checked_add(length)?;
+            while at + 12 <= end {
+                let (name, description, kind) = (u32_at(at)? as usize, u32_at(at + 4)? as usize, u32_at(at + 8)?);
+                if kind == PHYS32_ENTRY && elf.get(at + 12..at + 12 + name)? == b"Xen\0" {
+                    return Some(true);
+                }
+                at += 12 + name.next_multiple_of(4) + description.next_multiple_of(4);
+            }
+        }
+        Some(false)
+    };
+    find().unwrap_or(false)
+}
+
+/// The modules that a module says it depends on: `depends=a,b` in its `.modinfo` section, whose strings end in NUL.
+fn depends(module: &[u8]) -> Vec<String> {
+    const WORD: &[u8] = b"\0depends=";
+    let Some(start) = module.windows(WORD.len()).position(|window| window == WORD) else { return Vec::new() };
+    let value = &module[start + WORD.len()..];
+    let value = &value[..value.iter().position(|byte| *byte == 0).unwrap_or(0)];
+    String::from_utf8_lossy(value).split(',').filter(|name| !name.is_empty()).map(canonical).collect()
+}
+
+/// Modules are named with `-` and `_` at will.
+fn canonical(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// `virtio_rng` of `kernel/drivers/char/hw_random/virtio-rng.ko.xz`.
+fn module_name(path: &str) -> Option<String> {
+    let file = path.rsplit('/').next()?;
+    let (name, _) = file.split_once(".ko")?;
+    Some(canonical(name))
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let cannot = |e: std::io::Error| Error::broken(format!("cannot read {}: {e}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        if entry.file_type().map_err(cannot)?.is_dir() {
+            walk(&entry.path(), files)?;
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Error::broken(format!("cannot read {}: {e}", path.display())))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    /// A bzImage whose payload begins right behind the setup sectors.
+    fn bzimage(payload: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; 5 * 512];
+        bytes[0x1f1] = 4;
+        bytes[0x202..0x206].copy_from_slice(b"HdrS");
+        bytes[0x24c..0x250].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
+        bytes.extend_from_slice(payload);
+        bytes
+    }
+
+    /// An ELF file with one note segment.
+    fn elf(note_name: &[u8; 4], kind: u32) -> Vec<u8> {
+        let mut bytes = vec![0; 64 + 56];
+        bytes[..5].copy_from_slice(b"\x7fELF\x02");
+        bytes[32] = 64; // program headers' offset
+        bytes[54] = 56; // size of one
+        bytes[56] = 1; // how many
+        bytes[64] = 4; // PT_NOTE
+        bytes[72] = 120; // its offset
+        bytes[96] = 20; // its length
+        for word in [4u32, 4, kind] {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        bytes.extend_from_slice(note_name);
+        bytes.extend_from_slice(&0x0100_0000u32.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn the_payload_is_found_without_the_size_behind_it() {
+        assert_eq!(payload(&bzimage(b"\x28\xb5\x2f\xfdDATA\x10\0\0\0")).unwrap(), b"\x28\xb5\x2f\xfdDATA");
+        assert_eq!(payload(&bzimage(b"\x1f\x8bDATAsize")).unwrap(), b"\x1f\x8bDATAsize");
+    }
+
+    #[test]
+    fn what_is_no_bzimage_or_ends_early_has_no_payload() {
+        let mut short = bzimage(b"\x28\xb5\x2f\xfdDATA\x10\0\0\0");
+        short.truncate(short.len() - 1);
+        assert_eq!(payload(&short), None);
+        assert_eq!(payload(b"MZ"), None);
+        assert_eq!(payload(&[0; 4096]), None);
+    }
+
+    #[test]
+    fn a_pvh_entry_is_told_by_owner_and_type() {
+        assert!(has_pvh_entry(&elf(b"Xen\0", 18)));
+        assert!(!has_pvh_entry(&elf(b"Xen\0", 6)));
+        assert!(!has_pvh_entry(&elf(b"GNU\0", 18)));
+        assert!(!has_pvh_entry(b"\x7fELF\x02 cut short"));
+    }
+
+    #[test]
+    fn a_module_tells_what_it_depends_on() {
+        assert_eq!(
+            depends(b"\x7fELF..\0license=GPL\0depends=net-failover,failover\0name=x\0"),
+            ["net_failover", "failover"]
+        );
+        assert!(depends(b"\x7fELF..\0depends=\0").is_empty());
+        assert!(depends(b"\x7fELF").is_empty());
+    }
+
+    #[test]
+    fn drivers_come_after_what_they_depend_on_and_built_in_ones_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let modules = folder.path().join("lib/modules/6.1");
+        std::fs::create_dir_all(folder.path().join("boot")).unwrap();
+        std::fs::create_dir_all(modules.join("kernel/net")).unwrap();
+        std::fs::write(folder.path().join("boot/vmlinuz-6.1"), "").unwrap();
+        std::fs::write(modules.join("modules.builtin"), "kernel/drivers/virtio/virtio_pci.ko\n").unwrap();
+        for (name, needs) in [("virtio-net", "net_failover"), ("net_failover", "failover,virtio_pci"), ("failover", "")]
+        {
+            let bytes = format!("\x7fELF\0depends={needs}\0");
+            std::fs::write(modules.join("kernel/net").join(format!("{name}.ko")), bytes).unwrap();
+        }
+        let kernel = Kernel::find(folder.path()).unwrap();
+        let drivers = kernel.drivers(&["virtio_pci", "virtio_net", "failover"], &|| false).unwrap();
+        let names: Vec<&str> = drivers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["failover", "net_failover", "virtio_net"]);
+        let error = kernel.drivers(&["nvme"], &|| false).unwrap_err();
+        assert_eq!(error.fact, "kernel 6.1 has no driver nvme");
+    }
+}
