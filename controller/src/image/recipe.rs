@@ -18,12 +18,14 @@ pub(super) const PACKAGES: &[&str] = &[
     "iputils-ping",
     "less",
     "procps",
+    "sed",
     "strace",
     "systemd",
     "sysv-rc",
     "sysvinit-core",
     "sysvinit-utils",
     "tcpdump",
+    "util-linux",
 ];
 
 /// The package that depends on the suite's current kernel.
@@ -140,6 +142,8 @@ pub(super) const FOLDERS: &[(&str, u32)] = &[
     ("srv", 0o755),
     ("sys", 0o555),
     ("tmp", 0o1777),
+    ("var/lib/urandom", 0o755),
+    ("var/log", 0o755),
     ("usr/lib64", 0o755),
     ("usr/local/bin", 0o755),
     ("var/tmp", 0o1777),
@@ -147,12 +151,12 @@ pub(super) const FOLDERS: &[(&str, u32)] = &[
 
 /// BusyBox's commands, each given a link in `usr/bin` where no package has a command of that name.
 pub(super) const APPLETS: &str = "\
-    [ ar arch arping ash awk basename bc blkid bunzip2 bzcat bzip2 cal cat chgrp chmod chown chroot clear cmp cp cpio cut \
-    date dc dd df diff dirname dmesg dos2unix du echo ed egrep env expand expr false fgrep find fold fuser getopt grep \
+    [ ar arch arping ash awk base64 basename bc blkid bunzip2 bzcat bzip2 cal cat chgrp chmod chown chroot clear cmp cp cpio cut \
+    date dc dd df diff dirname dmesg dos2unix du echo ed egrep env expand expr false fgrep find fold getopt grep \
     groups gunzip gzip head hexdump hostid hostname id ifconfig install insmod ionice kill killall last link ln logger \
-    logname ls lsmod lsof lzcat md5sum mesg mkdir mkfifo mknod mktemp modprobe more mountpoint mv nc netstat nice nl nohup \
-    nproc nslookup od paste patch printenv printf pstree pwd readlink realpath renice reset rev rm rmdir rmmod route \
-    run-parts script sed seq setsid sha1sum sha256sum sha512sum shuf sleep sort split stat strings stty su sync tac tail \
+    logname ls lsmod lzcat md5sum mkdir mkfifo mknod mktemp modprobe more mountpoint mv nc netstat nl \
+    nproc nslookup od paste patch printf pwd readlink realpath renice reset rev rm rmdir rmmod route \
+    run-parts sed seq setsid sha1sum sha256sum sha512sum shuf sleep sort stat strings stty su sync tac tail \
     tar tee telnet test time timeout touch tr traceroute traceroute6 true truncate tty uname uniq unlink unxz unzip uptime \
     usleep uudecode uuencode vi wc wget which who whoami xargs xxd xz xzcat yes zcat";
 

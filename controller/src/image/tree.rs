@@ -90,7 +90,8 @@ fn collect(root: &Path, folder: &str, tree: &mut Tree) -> Result<()> {
         if left_out(&merged, kind.is_dir()) {
             continue;
         }
-        let mode = || Ok(entry.metadata().map_err(|e| cannot(&file, e))?.permissions().mode() & 0o7777);
+        // Without set-user-ID bits, which extraction by an ordinary user does not keep: root has no use for them.
+        let mode = || Ok(entry.metadata().map_err(|e| cannot(&file, e))?.permissions().mode() & 0o777);
         let node = if kind.is_dir() {
             // Of folders, ordinary permissions do; and one that only held what is left out is not wanted.
             continue;
