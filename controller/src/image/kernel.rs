@@ -5,15 +5,18 @@
 //! Xen's `pvh.html`, Linux `arch/x86/platform/pvh`), so it is unpacked here, once. A kernel without
 //! that note is used as Debian ships it.
 
+use super::tool::{self, Tool};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// How a compressed thing can be told, the tool that unpacks it, and how that tool wants its files' names to end.
-const COMPRESSIONS: [(&[u8], &str, &str); 3] =
-    [(b"\xfd7zXZ\0", "xz", "xz"), (b"\x28\xb5\x2f\xfd", "zstd", "zst"), (b"\x1f\x8b", "gzip", "gz")];
-
-/// Unpacks bytes with the named tool, whose files' names end as told.
-pub(super) type Unpack<'a> = &'a dyn Fn(&str, &str, &[u8]) -> Result<Vec<u8>>;
+/// How a compressed thing can be told, and the tool that unpacks it.
+const COMPRESSIONS: [(&[u8], &str); 4] = [
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x1f\x8b", "gzip"),
+    // The "legacy" frame, the only one that kernels use.
+    (b"\x02\x21\x4c\x18", "lz4"),
+];
 
 /// The ELF note type of a PVH entry point: `XEN_ELFNOTE_PHYS32_ENTRY`.
 const PHYS32_ENTRY: u32 = 18;
@@ -53,16 +56,16 @@ impl Kernel {
     }
 
     /// The kernel in the form in which QEMU starts it soonest.
-    pub(super) fn for_qemu(&self, with: Unpack<'_>) -> Result<Vec<u8>> {
+    pub(super) fn for_qemu(&self, interrupted: &dyn Fn() -> bool) -> Result<Vec<u8>> {
         let bzimage = read(&self.bzimage)?;
         let Some(payload) = payload(&bzimage) else { return Ok(bzimage) };
-        let unpacked = unpack(payload, with)?;
+        let unpacked = unpack(payload, interrupted)?;
         Ok(if has_pvh_entry(&unpacked) { unpacked } else { bzimage })
     }
 
     /// The drivers `wanted` and all that they depend on, unpacked, in an order in which they can be loaded: name and
     /// content. What is built into the kernel is not among them.
-    pub(super) fn drivers(&self, wanted: &[&str], with: Unpack<'_>) -> Result<Vec<(String, Vec<u8>)>> {
+    pub(super) fn drivers(&self, wanted: &[&str], interrupted: &dyn Fn() -> bool) -> Result<Vec<(String, Vec<u8>)>> {
         let builtin = read(&self.modules.join("modules.builtin"))?;
         let builtin: Vec<String> = String::from_utf8_lossy(&builtin).lines().filter_map(module_name).collect();
         let mut files = Vec::new();
@@ -80,7 +83,7 @@ impl Kernel {
                 return Err(Error::broken(format!("kernel {} has no driver {name}", self.release)));
             };
             let packed = read(file)?;
-            let module = if packed.starts_with(b"\x7fELF") { packed } else { unpack(&packed, with)? };
+            let module = if packed.starts_with(b"\x7fELF") { packed } else { unpack(&packed, interrupted)? };
             let missing: Vec<String> = depends(&module)
                 .into_iter()
                 .filter(|other| !builtin.contains(other) && !loaded.iter().any(|(name, _)| name == other))
@@ -112,13 +115,13 @@ fn payload(bzimage: &[u8]) -> Option<&[u8]> {
 }
 
 /// Unpacks with the tool that fits the first bytes.
-fn unpack(packed: &[u8], with: Unpack<'_>) -> Result<Vec<u8>> {
-    let Some((_, program, ending)) = COMPRESSIONS.iter().find(|(magic, ..)| packed.starts_with(magic)) else {
+fn unpack(packed: &[u8], interrupted: &dyn Fn() -> bool) -> Result<Vec<u8>> {
+    let Some((_, program)) = COMPRESSIONS.iter().find(|(magic, _)| packed.starts_with(magic)) else {
         let first: Vec<u8> = packed.iter().take(8).copied().collect();
         return Err(Error::broken("the kernel package is compressed in an unknown way")
-            .detail(format!("first bytes: {}", super::intact::hexadecimal(&first))));
+            .detail(format!("first bytes: {}", super::recipe::hex(&first))));
     };
-    with(program, ending, packed)
+    Tool::new(program).args(["-dc"]).input(packed.to_vec()).run(interrupted, &mut tool::ignore)
 }
 
 /// Whether an ELF file has the PVH entry point among its notes.
@@ -268,12 +271,11 @@ mod tests {
             let bytes = format!("\x7fELF\0depends={needs}\0");
             std::fs::write(modules.join("kernel/net").join(format!("{name}.ko")), bytes).unwrap();
         }
-        let no_tool = |_: &str, _: &str, _: &[u8]| Err(Error::broken("nothing here is packed"));
         let kernel = Kernel::find(folder.path()).unwrap();
-        let drivers = kernel.drivers(&["virtio_pci", "virtio_net", "failover"], &no_tool).unwrap();
+        let drivers = kernel.drivers(&["virtio_pci", "virtio_net", "failover"], &|| false).unwrap();
         let names: Vec<&str> = drivers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["failover", "net_failover", "virtio_net"]);
-        let error = kernel.drivers(&["nvme"], &no_tool).unwrap_err();
+        let error = kernel.drivers(&["nvme"], &|| false).unwrap_err();
         assert_eq!(error.fact, "kernel 6.1 has no driver nvme");
     }
 }
