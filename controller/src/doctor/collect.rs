@@ -84,10 +84,11 @@ fn acceleration(qemu: Option<&Info>, progress: &Reporter) -> Acceleration {
         return untried("whether KVM works cannot be tried without QEMU", None);
     };
     // One that is intact and of this version's recipe: any other would be built anew.
-    let ready = image::list().unwrap_or_default().into_iter().filter(|image| image.damage.is_none()).find_map(|image| {
-        let spec = Spec { suite: image.suite };
-        (spec.key() == image.key).then_some(spec)
-    });
+    let ready =
+        image::list().unwrap_or_default().into_iter().filter(|image| image.damage.is_none()).find_map(|image| {
+            let spec = Spec { suite: image.suite };
+            (spec.key() == image.key).then_some(spec)
+        });
     let Some(spec) = ready else {
         return untried(
             "whether KVM works is tried with a guest, and none is built yet",
