@@ -60,10 +60,10 @@ impl Cache {
         let mut keys = Vec::new();
         for entry in std::fs::read_dir(&self.0).broken(cannot)? {
             let entry = entry.broken(cannot)?;
-            if let (Ok(name), true) = (entry.file_name().into_string(), entry.path().is_dir()) {
-                if !name.starts_with('.') {
-                    keys.push(name);
-                }
+            if let (Ok(name), true) = (entry.file_name().into_string(), entry.path().is_dir())
+                && !name.starts_with('.')
+            {
+                keys.push(name);
             }
         }
         keys.sort();
@@ -174,10 +174,10 @@ impl Building {
 
 impl Drop for Building {
     fn drop(&mut self) {
-        if let Some(path) = self.0.take() {
-            if let Err(e) = remove_folder(&path) {
-                tracing::warn!("{e}");
-            }
+        if let Some(path) = self.0.take()
+            && let Err(e) = remove_folder(&path)
+        {
+            tracing::warn!("{e}");
         }
     }
 }
