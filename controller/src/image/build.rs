@@ -42,7 +42,7 @@ pub(super) fn build(
     reporter: &Reporter,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {
-    require_programs()?;
+    require_programs(suite)?;
     require_space(building.path())?;
     let done = steps(key, suite, building.path(), reporter, interrupted);
     done.map_err(|error| if tool::is_interrupt(&error) { error } else { explain(error, building.path()) })
@@ -149,25 +149,25 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     std::fs::write(&path, bytes).broken(|| format!("cannot write {}", path.display()))
 }
 
-fn require_programs() -> Result<()> {
-    let missing = tool::missing(&PROGRAMS.map(|(program, _)| program));
-    let mut packages: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| missing.contains(program)).map(|(_, package)| *package).collect();
-    let mut what = missing.join(", ");
-    if !Path::new(KEYRING).exists() {
-        packages.push("debian-archive-keyring");
-        what = [what.as_str(), "Debian's archive keys"]
-            .iter()
-            .filter(|s| !s.is_empty())
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ");
+fn require_programs(suite: &str) -> Result<()> {
+    let mut needed = PROGRAMS.to_vec();
+    if ["bookworm", "bullseye"].contains(&suite) {
+        needed.push(("lz4", "lz4")); // what their kernels are compressed with
     }
-    if packages.is_empty() {
+    let programs: Vec<&str> = needed.iter().map(|(program, _)| *program).collect();
+    let mut missing = tool::missing(&programs);
+    let mut packages: Vec<&str> =
+        needed.iter().filter(|(program, _)| missing.contains(program)).map(|(_, package)| *package).collect();
+    if !Path::new(KEYRING).exists() {
+        missing.push("Debian's archive keys");
+        packages.push("debian-archive-keyring");
+    }
+    if missing.is_empty() {
         return Ok(());
     }
+    packages.sort_unstable();
     packages.dedup();
-    Err(Error::broken(format!("building the guest image needs what this host lacks: {what}"))
+    Err(Error::broken(format!("building the guest image needs what this host lacks: {}", missing.join(", ")))
         .help(format!("sudo apt-get install --no-install-recommends {}", packages.join(" "))))
 }
 
