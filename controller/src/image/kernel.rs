@@ -35,23 +35,23 @@ pub(super) struct Kernel {
 impl Kernel {
     /// Finds the kernel in the folder that its package was unpacked into.
     pub(super) fn find(folder: &Path) -> Result<Self> {
-        let boot = folder.join("boot");
-        let mut releases: Vec<String> = std::fs::read_dir(&boot)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("vmlinuz-").map(str::to_owned))
-            .collect();
-        let (Some(release), true) = (releases.pop(), releases.is_empty()) else {
-            return Err(Error::broken("the kernel package does not hold exactly one boot/vmlinuz-RELEASE")
-                .detail(boot.display().to_string()));
-        };
-        let bzimage = boot.join(format!("vmlinuz-{release}"));
         // Before usr-merge (bookworm and older) modules lived in /lib.
-        let modules = ["usr/lib/modules", "lib/modules"]
-            .map(|place| folder.join(place).join(&release))
+        let places = ["usr/lib/modules", "lib/modules"].map(|place| folder.join(place));
+        let mut modules: Vec<PathBuf> = places
+            .iter()
+            .filter_map(|place| std::fs::read_dir(place).ok())
+            .flat_map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())))
+            .collect();
+        let (Some(modules), true) = (modules.pop(), modules.is_empty()) else {
+            return Err(Error::broken("the kernel package does not hold the modules of exactly one kernel")
+                .detail(folder.display().to_string()));
+        };
+        let release = modules.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Where it is up to trixie, and after.
+        let bzimage = [folder.join("boot").join(format!("vmlinuz-{release}")), modules.join("vmlinuz")]
             .into_iter()
-            .find(|place| place.is_dir())
-            .ok_or_else(|| Error::broken(format!("the kernel package holds no modules of release {release}")))?;
+            .find(|file| file.is_file())
+            .ok_or_else(|| Error::broken(format!("the kernel package holds no vmlinuz of release {release}")))?;
         Ok(Self { release, bzimage, modules })
     }
 
@@ -70,34 +70,47 @@ impl Kernel {
         let builtin: Vec<String> = String::from_utf8_lossy(&builtin).lines().filter_map(module_name).collect();
         let mut files = Vec::new();
         walk(&self.modules.join("kernel"), &mut files)?;
-        let mut loaded: Vec<(String, Vec<u8>)> = Vec::new();
-        // Depth first: a module is put down once all that it depends on is.
-        let mut stack: Vec<String> = wanted.iter().rev().map(|name| canonical(name)).collect();
-        while let Some(name) = stack.last().cloned() {
-            if builtin.contains(&name) || loaded.iter().any(|(other, _)| *other == name) {
-                stack.pop();
-                continue;
-            }
-            let file = files.iter().find(|file| module_name(&file.to_string_lossy()).as_deref() == Some(&name));
-            let Some(file) = file else {
-                return Err(Error::broken(format!("kernel {} has no driver {name}", self.release)));
-            };
-            let packed = read(file)?;
-            let module = if packed.starts_with(b"\x7fELF") { packed } else { unpack(&packed, interrupted)? };
-            let missing: Vec<String> = depends(&module)
-                .into_iter()
-                .filter(|other| !builtin.contains(other) && !loaded.iter().any(|(name, _)| name == other))
-                .collect();
-            if missing.iter().any(|other| stack.contains(other)) {
-                return Err(Error::broken(format!("kernel {}: driver {name} depends on itself", self.release)));
-            }
-            if missing.is_empty() {
-                loaded.push((name, module));
-                stack.pop();
-            }
-            stack.extend(missing);
+        let mut drivers = Drivers { kernel: self, builtin, files, above: Vec::new(), loaded: Vec::new() };
+        for name in wanted {
+            drivers.load(&canonical(name), interrupted)?;
         }
-        Ok(loaded)
+        Ok(drivers.loaded)
+    }
+}
+
+/// Drivers being put in order.
+struct Drivers<'a> {
+    kernel: &'a Kernel,
+    builtin: Vec<String>,
+    files: Vec<PathBuf>,
+    /// Those that wait for what they depend on.
+    above: Vec<String>,
+    loaded: Vec<(String, Vec<u8>)>,
+}
+
+impl Drivers<'_> {
+    /// Puts down a driver after all that it depends on.
+    fn load(&mut self, name: &str, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        if self.builtin.iter().any(|other| other == name) || self.loaded.iter().any(|(other, _)| other == name) {
+            return Ok(());
+        }
+        let release = &self.kernel.release;
+        if self.above.iter().any(|other| other == name) {
+            return Err(Error::broken(format!("kernel {release}: driver {name} depends on itself")));
+        }
+        let file = self.files.iter().find(|file| module_name(&file.to_string_lossy()).as_deref() == Some(name));
+        let Some(file) = file else {
+            return Err(Error::broken(format!("kernel {release} has no driver {name}")));
+        };
+        let packed = read(file)?;
+        let module = if packed.starts_with(b"\x7fELF") { packed } else { unpack(&packed, interrupted)? };
+        self.above.push(name.to_owned());
+        for other in depends(&module) {
+            self.load(&other, interrupted)?;
+        }
+        self.above.pop();
+        self.loaded.push((name.to_owned(), module));
+        Ok(())
     }
 }
 
@@ -275,6 +288,9 @@ mod tests {
         let drivers = kernel.drivers(&["virtio_pci", "virtio_net", "failover"], &|| false).unwrap();
         let names: Vec<&str> = drivers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["failover", "net_failover", "virtio_net"]);
+        std::fs::write(modules.join("kernel/net/failover.ko"), "\x7fELF\0depends=virtio-net\0").unwrap();
+        let error = kernel.drivers(&["virtio_net"], &|| false).unwrap_err();
+        assert_eq!(error.fact, "kernel 6.1: driver virtio_net depends on itself");
         let error = kernel.drivers(&["nvme"], &|| false).unwrap_err();
         assert_eq!(error.fact, "kernel 6.1 has no driver nvme");
     }
