@@ -31,8 +31,17 @@ pub(super) struct Watch {
     restarting: BTreeSet<String>,
     /// `events.jsonl` as it grows, for a controller that does not come to its end.
     written: Option<EventWriter<File>>,
-    /// Faults seen and not yet told.
-    fault: Option<Error>,
+    /// The fault that was seen and is not yet told.
+    fault: Option<Fault>,
+}
+
+/// What broke.
+#[derive(Debug)]
+enum Fault {
+    /// The cause, as far as anybody can tell.
+    Cause(Error),
+    /// Something that has a cause behind it, more often than not: a cut control channel.
+    Symptom(Error),
 }
 
 /// Where in the collected events a wait begins to look.
@@ -170,13 +179,13 @@ impl Watch {
     /// The machine's own account is better than "the connection was cut": gives it a moment to come.
     fn second_opinion(&mut self, error: Error) -> Error {
         let deadline = Instant::now() + SECOND_OPINION;
-        while Instant::now() < deadline {
-            if let Err(fault) = self.check() {
-                return fault.detail(format!("and so: {}", error.fact));
+        while Instant::now() < deadline && !self.interrupt.raised() {
+            match self.fault.take() {
+                Some(Fault::Cause(cause)) => return cause.detail(format!("and so: {}", error.fact)),
+                Some(Fault::Symptom(_)) | None => self.receive(TICK),
             }
-            self.receive(TICK);
         }
-        error
+        if self.interrupt.raised() { Error::interrupted() } else { error }
     }
 
     fn check(&mut self) -> Result<()> {
@@ -184,7 +193,8 @@ impl Watch {
             return Err(Error::interrupted());
         }
         match self.fault.take() {
-            Some(fault) => Err(fault),
+            Some(Fault::Cause(error)) => Err(error),
+            Some(Fault::Symptom(error)) => Err(self.second_opinion(error)),
             None => Ok(()),
         }
     }
@@ -204,44 +214,48 @@ impl Watch {
                 self.restarting.remove(host);
             }
             let again = matches!(machine, MachineEvent::Reset { .. }) && self.restarting.contains(host);
-            if self.guarded.contains(host) && self.fault.is_none() && !again {
-                self.fault = fault(host, machine, event.at);
+            if self.guarded.contains(host) && !matches!(self.fault, Some(Fault::Cause(_))) && !again {
+                self.fault = fault(host, machine, event.at).or(self.fault.take());
             }
         }
         if let Some(Err(error)) = self.written.as_mut().map(|writer| writer.write(&event)) {
             self.written = None;
-            self.fault.get_or_insert(error);
+            self.fault.get_or_insert(Fault::Cause(error));
         }
         self.events.push(event);
     }
 }
 
-/// The error that a machine's event means while the machine is meant to be alive.
-fn fault(host: &str, event: &MachineEvent, at: LabTime) -> Option<Error> {
-    match event {
-        MachineEvent::Died { how, words } => Some(
-            Error::broken(format!("the machine of host '{host}' ended by itself at {at} s: it {how}"))
-                .detail(words.clone()),
-        ),
-        MachineEvent::Stopped => Some(
-            Error::broken(format!("the machine of host '{host}' was stopped from outside (SIGSTOP) at {at} s"))
-                .detail("A guest that stands still cannot testify; what its peers saw meanwhile is not its doing."),
-        ),
-        MachineEvent::Panicked { line } => {
-            Some(Error::broken(format!("the kernel of host '{host}' panicked at {at} s")).detail(line.clone()))
+/// What a machine's event means while the machine is meant to be alive.
+fn fault(host: &str, event: &MachineEvent, at: LabTime) -> Option<Fault> {
+    let broken = |fact: String| Some(Error::broken(fact));
+    let cause = match event {
+        MachineEvent::Died { how, words } => {
+            broken(format!("the machine of host '{host}' ended by itself at {at} s: it {how}"))
+                .map(|e| e.detail(words.clone()))
         }
-        MachineEvent::BootFailed { what } => Some(Error::broken(format!("host '{host}' cannot boot: {what}"))),
+        MachineEvent::Stopped => {
+            broken(format!("the machine of host '{host}' was stopped from outside (SIGSTOP) at {at} s")).map(|e| {
+                e.detail("A guest that stands still cannot testify; what its peers saw meanwhile is not its doing.")
+            })
+        }
+        MachineEvent::Panicked { line } => {
+            broken(format!("the kernel of host '{host}' panicked at {at} s")).map(|e| e.detail(line.clone()))
+        }
+        MachineEvent::BootFailed { what } => broken(format!("host '{host}' cannot boot: {what}")),
         MachineEvent::ShutDown { reason } => {
-            Some(Error::broken(format!("host '{host}' shut down unasked at {at} s (the hypervisor says: {reason})")))
+            broken(format!("host '{host}' shut down unasked at {at} s (the hypervisor says: {reason})"))
         }
         MachineEvent::Reset { reason } => {
-            Some(Error::broken(format!("host '{host}' was reset unasked at {at} s (the hypervisor says: {reason})")))
+            broken(format!("host '{host}' was reset unasked at {at} s (the hypervisor says: {reason})"))
         }
         MachineEvent::ControlLost { why } => {
-            Some(Error::broken(format!("the control channel to host '{host}' was cut at {at} s: {why}")))
+            let error = Error::broken(format!("the control channel to host '{host}' was cut at {at} s: {why}"));
+            return Some(Fault::Symptom(error));
         }
         _ => None,
-    }
+    };
+    cause.map(Fault::Cause)
 }
 
 #[cfg(test)]
@@ -325,6 +339,20 @@ mod tests {
         let work =
             watch.perform(move || gate.recv_timeout(Duration::from_secs(5)).map_err(|e| Error::broken(e.to_string())));
         assert_eq!(work.unwrap_err().fact, "interrupted");
+    }
+
+    #[test]
+    fn a_channel_lost_with_its_machine_is_explained_by_the_machine_and_one_lost_alone_is_told() {
+        let lost = || machine(MachineEvent::ControlLost { why: "closed".into() });
+        let (recorder, mut watch, _) = watch();
+        watch.guard("server");
+        recorder.note(lost());
+        recorder.note(died());
+        let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+        assert!(error.fact.contains("ended by itself"), "{error}");
+        recorder.note(lost());
+        let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+        assert!(error.fact.contains("control channel to host 'server' was cut"), "{error}");
     }
 
     #[test]

@@ -132,7 +132,7 @@ B=/bin/busybox
 $B mkdir -p /dev /proc /sys
 $B mount -t devtmpfs dev /dev; $B mount -t proc proc /proc; $B mount -t sysfs sys /sys
 exec </dev/console >/dev/console 2>&1
-for m in failover net_failover virtio_net virtio_blk; do $B insmod $($B find / -xdev -name $m.ko); done
+for m in /modules/*.ko; do $B insmod $m; done
 for n in /sys/class/net/*; do
   [ "$($B cat $n/address)" = 02:de:ad:00:00:01 ] && LINK=$n && $B ip link set ${n##*/} up
 done
