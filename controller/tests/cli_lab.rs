@@ -157,7 +157,10 @@ fn says_what_an_administrator_must_run_where_nobody_can_become_root() {
     let computer = Computer::complete();
     computer.apt("", WELL).without(&["mmdebstrap", "sudo"]);
     let output = computer.lab("list");
-    assert_gave_up(&output, "Ask an administrator to run:\n\napt-get update && env DEBIAN_FRONTEND=noninteractive apt-get install");
+    assert_gave_up(
+        &output,
+        "Ask an administrator to run:\n\napt-get update && env DEBIAN_FRONTEND=noninteractive apt-get install",
+    );
 }
 
 #[test]
