@@ -8,6 +8,7 @@ use crate::{image, report};
 use clap::Subcommand;
 use serde::Serialize;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 /// Build, list and remove the images that hosts boot from
 ///
@@ -35,9 +36,9 @@ enum Verb {
     },
     /// Remove images from the cache; the next run that needs one builds it again
     Remove {
-        /// A suite of Debian, or the beginning of an image's name; all images where none is given
-        #[arg(value_name = "SUITE|IMAGE")]
-        selector: Option<String>,
+        /// A suite of Debian, an image's name, or `all`
+        #[arg(value_name = "SUITE|IMAGE|all", default_value = "all")]
+        selector: String,
     },
 }
 
@@ -63,7 +64,7 @@ pub(super) fn run(args: &ImageArgs) -> Result<ExitCode> {
             }
         }
         Verb::Remove { selector } => {
-            for key in image::remove(selector.as_deref())? {
+            for key in image::remove(selector)? {
                 output::text(&format!("{key} removed"))?;
             }
         }
@@ -88,9 +89,9 @@ impl From<image::Entry> for Row {
         Self {
             key: entry.key,
             suite: entry.suite,
-            kernel: entry.kernel_release,
-            bytes: entry.bytes,
-            built: report::rfc3339(entry.built),
+            kernel: entry.kernel_release.unwrap_or_default(),
+            bytes: entry.size,
+            built: report::rfc3339(SystemTime::now() - entry.age),
             intact: entry.damage.is_none(),
             damage: entry.damage,
         }

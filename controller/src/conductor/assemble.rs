@@ -15,7 +15,7 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
-use crate::scenario::{Host, Init, Scenario};
+use crate::scenario::{Host, Scenario};
 use crate::timeline::{Clock, Event, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
 use indexmap::IndexMap;
@@ -158,7 +158,7 @@ fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Record
             initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
             base: image.disk.clone(),
             overlay: folder.private().join(format!("{name}.qcow2")),
-            append: kernel_parameters(host.init, accelerator),
+            append: image::kernel_parameters(host.init, clock(accelerator)),
             control_mac: mac(CONTROL_MAC_LINK, n),
             accelerator,
             folder: folder.path().to_owned(),
@@ -186,16 +186,15 @@ fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKey
 }
 
 fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
-    let known = scenario
-        .hosts
-        .iter()
-        .flat_map(|(name, host)| host.addresses.iter().map(move |(ip, _)| format!("{ip} {name}\n")));
+    let known = |(name, host): (&String, &Host)| -> Vec<_> {
+        host.addresses.iter().map(|(ip, _)| (*ip, name.clone())).collect()
+    };
     Seed {
         hostname: name.to_owned(),
-        hosts: std::iter::once("127.0.0.1 localhost\n::1 localhost\n".to_owned()).chain(known).collect(),
-        addresses: host.addresses.iter().map(|(ip, prefix)| format!("eth0 {ip}/{prefix}\n")).collect(),
-        sysctl: host.sysctl.iter().map(|(name, value)| format!("{name} = {value}\n")).collect(),
-        authorized_keys: keys.client.authorized_line(),
+        hosts: scenario.hosts.iter().flat_map(known).collect(),
+        addresses: host.addresses.iter().map(|(ip, prefix)| ("eth0".to_owned(), *ip, *prefix)).collect(),
+        sysctl: host.sysctl.clone(),
+        authorized_key: keys.client.authorized_line(),
         host_key: keys.host.dropbear_file(),
     }
 }
@@ -223,23 +222,12 @@ fn write_private(path: &Path, parts: &[&[u8]]) -> Result<()> {
     Ok(())
 }
 
-/// The kernel's command line.
-///
-/// Under emulation the time stamp counter counts the real processor's cycles, at a rate that the guest measures wrongly while the
-/// host is busy (1.2 % off was seen), and its TCP timers with it. The HPET ticks in nanoseconds, and needs no measuring. Under
-/// KVM kvm-clock is right and quick, and needs no advice.
-fn kernel_parameters(init: Init, accelerator: Accelerator) -> String {
-    let init = match init {
-        Init::Sysvinit => "/sbin/init",
-        Init::Systemd => "/lib/systemd/systemd",
-    };
-    let clock = match accelerator {
-        Accelerator::Kvm => "",
-        Accelerator::Tcg => "tsc=unstable clocksource=hpet nolapic_timer ",
-    };
-    // A kernel that panicked stays dead and visible. Nobody attacks a guest, and self-tests of its kernel's ciphers take half a
-    // second of an emulated boot.
-    format!("console=ttyS0 quiet panic=0 net.ifnames=0 mitigations=off cryptomgr.notests {clock}init={init}")
+/// Which clock a guest's kernel has to be told of.
+fn clock(accelerator: Accelerator) -> image::Clock {
+    match accelerator {
+        Accelerator::Kvm => image::Clock::Kvm,
+        Accelerator::Tcg => image::Clock::Emulated,
+    }
 }
 
 fn link_mac(host: u8) -> Mac {

@@ -84,10 +84,10 @@ impl Folder {
 
     /// Removes what must not outlive the run.
     pub(super) fn close(&mut self) {
-        if let Err(error) = fs::remove_dir_all(self.private()) {
-            if error.kind() != ErrorKind::NotFound {
-                tracing::warn!("cannot remove {}: {error}", self.private().display());
-            }
+        if let Err(error) = fs::remove_dir_all(self.private())
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!("cannot remove {}: {error}", self.private().display());
         }
         self.lock = None;
     }

@@ -200,10 +200,10 @@ impl Lab<'_> {
             self.watch.unguard(&guest.name);
             guest.let_go();
             guest.programs.clear();
-            if guest.machine.is_on() {
-                if let Err(error) = guest.machine.power_off() {
-                    tracing::warn!("while ending '{}': {error}", guest.name);
-                }
+            if guest.machine.is_on()
+                && let Err(error) = guest.machine.power_off()
+            {
+                tracing::warn!("while ending '{}': {error}", guest.name);
             }
             guest.session = None;
         }

@@ -3,9 +3,10 @@
 use super::lab::Lab;
 use super::watch::Mark;
 use crate::error::{Error, Result};
+use crate::image;
 use crate::remote::quote;
 use crate::report::PhaseKind;
-use crate::scenario::{Action, Pattern, Step, Until};
+use crate::scenario::{Action, Init, Pattern, Step, Until};
 use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,7 +71,7 @@ impl Lab<'_> {
             Action::PowerOff(host) => self.power_off(host),
             Action::PowerOn(host) => self.bring_up(std::slice::from_ref(host), index),
             Action::Reset(host) => self.restart(host, index, |lab, host| lab.guest(host)?.machine.reset()),
-            Action::Reboot(host) => self.restart(host, index, |lab, host| lab.ask_init(host, deadpeer_guest::REBOOT)),
+            Action::Reboot(host) => self.restart(host, index, |lab, host| lab.ask_init(host, image::reboot_command)),
             Action::Shutdown(host) => self.shut_down(host),
             Action::Unplug(host) => self.set_carrier(host, false),
             Action::Plug(host) => self.set_carrier(host, true),
@@ -166,7 +167,7 @@ impl Lab<'_> {
         let mark = self.watch.mark();
         self.watch.unguard(host);
         self.guest(host)?.let_go();
-        self.ask_init(host, deadpeer_guest::SHUTDOWN)?;
+        self.ask_init(host, image::shutdown_command)?;
         self.watch.event(mark, INIT_WITHIN, &format!("host '{host}' to shut down"), |e| match &e.what {
             What::Machine { host: on, event: MachineEvent::ShutDown { .. } } if on == host => Some(()),
             _ => None,
@@ -178,7 +179,8 @@ impl Lab<'_> {
     }
 
     /// Asks init for a shutdown or a reboot. Its answer may never come: init ends our session too.
-    fn ask_init(&mut self, host: &str, command: &'static str) -> Result<()> {
+    fn ask_init(&mut self, host: &str, command: fn(Init) -> &'static str) -> Result<()> {
+        let command = command(self.scenario.hosts.get(host).map(|h| h.init).unwrap_or_default());
         let session = self.guest(host)?.session()?;
         std::thread::spawn(move || {
             if let Err(error) = session.run(command, INIT_WITHIN) {

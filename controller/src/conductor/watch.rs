@@ -230,6 +230,7 @@ fn fault(host: &str, event: &MachineEvent, at: LabTime) -> Option<Error> {
         MachineEvent::Panicked { line } => {
             Some(Error::broken(format!("the kernel of host '{host}' panicked at {at} s")).detail(line.clone()))
         }
+        MachineEvent::BootFailed { what } => Some(Error::broken(format!("host '{host}' cannot boot: {what}"))),
         MachineEvent::ShutDown { reason } => {
             Some(Error::broken(format!("host '{host}' shut down unasked at {at} s (the hypervisor says: {reason})")))
         }

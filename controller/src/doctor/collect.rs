@@ -1,6 +1,6 @@
 //! Looking at the host. Thin: what needs thought is a function of a text, and tested on texts.
 
-use super::facts::{Acceleration, Cache, CachedImage, Facts, Namespaces, Program, System, Terminal, Trouble, User};
+use super::facts::{Acceleration, Cache, CachedImage, Facts, Program, System, Terminal, Trouble, User};
 use crate::error::Result;
 use crate::image::{self, Spec};
 use crate::machine::qemu::{Info, Kvm, Probe};
@@ -10,7 +10,6 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, Uid, access};
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// Where Debian's archive keys are, by the age of their package.
 const KEYRINGS: [&str; 2] =
@@ -28,7 +27,6 @@ impl Facts {
             qemu: qemu.map(program).map_err(Trouble::from),
             qemu_img: Info::qemu_img().map(program).map_err(Trouble::from),
             lacking: lacking(),
-            namespaces: namespaces(&user),
             cache: cache(),
             images: images(),
             terminal: terminal(),
@@ -84,11 +82,12 @@ fn acceleration(qemu: Option<&Info>, progress: &Reporter) -> Acceleration {
         return untried("whether KVM works cannot be tried without QEMU", None);
     };
     // One that is intact and of this version's recipe: any other would be built anew.
-    let ready =
-        image::list().unwrap_or_default().into_iter().filter(|image| image.damage.is_none()).find_map(|image| {
-            let spec = Spec { suite: image.suite };
-            (spec.key() == image.key).then_some(spec)
-        });
+    let ready = image::list()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|image| image.damage.is_none() && image.current)
+        .map(|image| Spec { suite: image.suite })
+        .next();
     let Some(spec) = ready else {
         return untried(
             "whether KVM works is tried with a guest, and none is built yet",
@@ -119,34 +118,6 @@ fn find(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| file.is_file() && access(file, AccessFlags::X_OK).is_ok())
 }
 
-fn namespaces(user: &User) -> Namespaces {
-    let has_range =
-        |file| read_to_string(file).is_ok_and(|text| range_of(&text, &user.name, Uid::effective().as_raw()));
-    let confined: Option<u8> = number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-    Namespaces {
-        limit: number("/proc/sys/user/max_user_namespaces"),
-        allowed: number("/proc/sys/kernel/unprivileged_userns_clone").map(|n: u8| n != 0),
-        confined: confined == Some(1) && !Path::new("/etc/apparmor.d/mmdebstrap").exists(),
-        subuid: has_range("/etc/subuid"),
-        subgid: has_range("/etc/subgid"),
-        newuidmap: find("newuidmap"),
-    }
-}
-
-fn number<T: FromStr>(file: &str) -> Option<T> {
-    read_to_string(file).ok()?.trim().parse().ok()
-}
-
-/// Does a subuid(5) give the user, by name or number, a range in which all of Debian's ids have room?
-pub(super) fn range_of(subuid: &str, name: &str, uid: u32) -> bool {
-    const DEBIAN_IDS: u64 = 65536;
-    subuid.lines().any(|line| {
-        let mut fields = line.trim().split(':');
-        let whose = fields.next().is_some_and(|owner| owner == name || owner == uid.to_string());
-        whose && fields.nth(1).and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count >= DEBIAN_IDS)
-    })
-}
-
 fn cache() -> Cache {
     let folder = match image::cache_folder() {
         Ok(folder) => folder,
@@ -171,7 +142,7 @@ fn cache() -> Cache {
 
 fn images() -> Result<Vec<CachedImage>, Trouble> {
     let cached =
-        |image: image::Entry| CachedImage { suite: image.suite, size: image.bytes / (1 << 20), damage: image.damage };
+        |image: image::Entry| CachedImage { suite: image.suite, size: image.size / (1 << 20), damage: image.damage };
     Ok(image::list()?.into_iter().map(cached).collect())
 }
 

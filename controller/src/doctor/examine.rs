@@ -32,7 +32,6 @@ pub fn examine(facts: &Facts) -> Diagnosis {
         program("qemu-img", "qemu-img", &facts.qemu_img),
         accelerator(&facts.acceleration),
         image_tools(facts),
-        namespaces(facts),
         cache(facts),
         images(facts),
         terminal(facts),
@@ -146,56 +145,6 @@ fn image_tools(facts: &Facts) -> Finding {
     let packages: Vec<&str> = packages.into_iter().collect();
     let fact = format!("building an image takes what is missing: {}", tools.join(", "));
     found(ID, for_building(facts), fact, install(facts, &packages.join(" ")))
-}
-
-fn namespaces(facts: &Facts) -> Finding {
-    const ID: &str = "user-namespaces";
-    let namespaces = &facts.namespaces;
-    if facts.user.root {
-        return ok(ID, "user namespaces are not needed, as you are root");
-    }
-    let (mut lacks, mut mends) = (Vec::new(), Vec::new());
-    let mut lack = |fact: String, mend: String| {
-        lacks.push(fact);
-        mends.push(mend);
-    };
-    if namespaces.limit == Some(0) {
-        lack(
-            "the kernel's limit of user namespaces is 0".to_owned(),
-            as_root(facts, "sysctl --write user.max_user_namespaces=10000"),
-        );
-    }
-    if namespaces.allowed == Some(false) {
-        lack(
-            "the kernel forbids them to ordinary users".to_owned(),
-            as_root(facts, "sysctl --write kernel.unprivileged_userns_clone=1"),
-        );
-    }
-    if namespaces.confined {
-        lack(
-            "AppArmor forbids them to mmdebstrap".to_owned(),
-            as_root(facts, "sysctl --write kernel.apparmor_restrict_unprivileged_userns=0"),
-        );
-    }
-    for (there, file, option) in
-        [(namespaces.subuid, "/etc/subuid", "--add-subuids"), (namespaces.subgid, "/etc/subgid", "--add-subgids")]
-    {
-        if !there {
-            let name = &facts.user.name;
-            lack(
-                format!("{file} has no range for {name}"),
-                as_root(facts, &format!("usermod {option} 100000-165535 {name}")),
-            );
-        }
-    }
-    if namespaces.newuidmap.is_none() {
-        lack("newuidmap is missing".to_owned(), install(facts, "uidmap"));
-    }
-    if lacks.is_empty() {
-        return ok(ID, format!("{} may build images, in user namespaces", facts.user.name));
-    }
-    let fact = format!("{} cannot build an image: {}", facts.user.name, lacks.join("; "));
-    found(ID, for_building(facts), fact, mends.join("\n"))
 }
 
 fn cache(facts: &Facts) -> Finding {

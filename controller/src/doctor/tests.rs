@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::collect::{file_system_of, memory, pretty_name, range_of};
+use super::collect::{file_system_of, memory, pretty_name};
 use super::*;
 use crate::machine::qemu::Kvm;
 use std::path::Path;
@@ -21,14 +21,6 @@ fn good() -> Facts {
         qemu_img: Ok(program("/usr/bin/qemu-img")),
         acceleration: Acceleration::Kvm(Kvm::Works { millis: 420 }),
         lacking: vec![],
-        namespaces: Namespaces {
-            limit: Some(15000),
-            allowed: Some(true),
-            confined: false,
-            subuid: true,
-            subgid: true,
-            newuidmap: Some("/usr/bin/newuidmap".into()),
-        },
         cache: Cache {
             folder: "/home/student/.cache/deadpeer".into(),
             read_only: None,
@@ -162,50 +154,13 @@ fn tools_for_building_are_missing_only_while_there_is_no_image() {
 }
 
 #[test]
-fn root_needs_neither_sudo_nor_user_namespaces() {
+fn root_needs_no_sudo() {
     let root = |f: &mut Facts| {
         f.user.root = true;
         f.lacking = vec![("mke2fs", "e2fsprogs")];
-        f.namespaces.subuid = false;
     };
     let (finding, _) = after("image-tools", root);
     assert_eq!(finding.mend.unwrap(), "apt-get install --no-install-recommends e2fsprogs");
-    assert_found("user-namespaces", root, State::Ok, "as you are root", "");
-}
-
-#[test]
-fn every_obstacle_to_user_namespaces_is_told_with_its_own_mend() {
-    let none = |change: fn(&mut Namespaces)| {
-        move |f: &mut Facts| {
-            f.images = Ok(vec![]);
-            change(&mut f.namespaces);
-        }
-    };
-    let missing = |change, fact, mend| assert_found("user-namespaces", none(change), State::Missing, fact, mend);
-    missing(|n| n.limit = Some(0), "limit of user namespaces is 0", "sudo sysctl --write user.max_user_namespaces");
-    missing(|n| n.allowed = Some(false), "kernel forbids them", "kernel.unprivileged_userns_clone=1");
-    missing(|n| n.confined = true, "AppArmor", "kernel.apparmor_restrict_unprivileged_userns=0");
-    missing(
-        |n| n.subuid = false,
-        "/etc/subuid has no range for student",
-        "usermod --add-subuids 100000-165535 student",
-    );
-    missing(|n| n.subgid = false, "/etc/subgid has no range", "usermod --add-subgids 100000-165535 student");
-    missing(|n| n.newuidmap = None, "newuidmap is missing", "sudo apt-get install --no-install-recommends uidmap");
-    let (finding, _) = after(
-        "user-namespaces",
-        none(|n| {
-            n.subuid = false;
-            n.newuidmap = None;
-        }),
-    );
-    assert_eq!(finding.mend.unwrap().lines().count(), 2);
-}
-
-#[test]
-fn a_kernel_without_the_namespace_switches_is_fine() {
-    let change = |f: &mut Facts| (f.namespaces.limit, f.namespaces.allowed) = (None, None);
-    assert_found("user-namespaces", change, State::Ok, "student may build images", "");
 }
 
 #[test]
@@ -257,17 +212,6 @@ fn reads_meminfo() {
     assert_eq!(memory(text), Some((24105, 23017)));
     assert_eq!(memory("MemTotal: 1024 kB\n"), None, "kernels before 3.14");
     assert_eq!(memory("MemTotal: many kB\nMemAvailable: 1 kB"), None);
-}
-
-#[test]
-fn a_range_of_ids_is_the_users_own_and_large_enough() {
-    let text =
-        "# ranges\nteacher:100000:65536\nstudent:165536:65536\n1001:231072:65536\nguest:1:1000\nbroken\nother:x:y\n";
-    assert!(range_of(text, "student", 1000));
-    assert!(range_of(text, "nobody-by-name", 1001), "by number");
-    for nobody in ["stud", "guest", "broken", "other", ""] {
-        assert!(!range_of(text, nobody, 7), "{nobody}");
-    }
 }
 
 #[test]

@@ -123,6 +123,7 @@ pub(super) fn machine(event: &MachineEvent) -> String {
         MachineEvent::Reset { reason } => format!("was reset ({reason})"),
         MachineEvent::ShutDown { reason } => format!("shut down ({reason})"),
         MachineEvent::Panicked { line } => format!("panicked ({line})"),
+        MachineEvent::BootFailed { what } => format!("could not boot ({what})"),
         MachineEvent::PoweredOn { .. } => "was powered on".to_owned(),
         MachineEvent::Booted { .. } => "booted".to_owned(),
         MachineEvent::Stopped => "was stopped by somebody".to_owned(),

@@ -13,19 +13,8 @@ const BASIC: [&str; 18] = [
 ];
 
 /// The commands by which `lab` sees that a package is there.
-pub(crate) const TOOLS: [&str; 11] = [
-    "gcc",
-    "pkg-config",
-    "qemu-system-x86_64",
-    "qemu-img",
-    "mmdebstrap",
-    "newuidmap",
-    "fakeroot",
-    "xz",
-    "zstd",
-    "cargo",
-    "rustc",
-];
+pub(crate) const TOOLS: [&str; 9] =
+    ["gcc", "pkg-config", "qemu-system-x86_64", "qemu-img", "mmdebstrap", "xz", "zstd", "cargo", "rustc"];
 
 pub(crate) struct Computer {
     folder: tempfile::TempDir,

@@ -56,6 +56,7 @@ pub(super) fn machine(event: &MachineEvent, pid: Option<u32>) -> (String, Paint)
         }
         MachineEvent::Stopped => ("stopped by somebody (SIGSTOP)".to_owned(), Paint::Bad),
         MachineEvent::Panicked { line } => (format!("kernel panic: {line}"), Paint::Bad),
+        MachineEvent::BootFailed { what } => (format!("cannot boot: {what}"), Paint::Bad),
         MachineEvent::CarrierSet { up: true } => ("cable plugged in".to_owned(), Paint::Good),
         MachineEvent::CarrierSet { up: false } => ("cable unplugged".to_owned(), Paint::Bad),
         MachineEvent::Carrier { up, down_count } => {
