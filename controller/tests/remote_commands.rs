@@ -59,6 +59,19 @@ fn a_late_command_is_given_up_and_the_error_shows_what_it_had_printed() {
 }
 
 #[test]
+fn what_a_command_prints_after_it_was_given_up_is_nobody_elses() {
+    let host = Host::new();
+    let session = host.connect();
+    let late = format!("while [ -e {} ]; do echo late; done", host.path("host_key"));
+    for _ in 0..5 {
+        session.run(&late, Duration::from_millis(100)).unwrap_err();
+        // SSH numbers channels: the number of the one given up must not be this one's as well.
+        let output = session.run("sleep 0.1; echo mine", LONG).unwrap();
+        assert_eq!((output.stdout.as_str(), output.ended), ("mine\n", Ended::Exit(0)));
+    }
+}
+
+#[test]
 fn a_command_that_prints_without_end_is_given_up() {
     let host = Host::new();
     let session = host.connect();

@@ -94,7 +94,7 @@ impl Link {
                 Err(e) => return Err(limit.broken(awaited(self), e.message())),
             }
             let moved = self.transport.carry().broken(|| "the way to libssh2 failed".to_owned())?;
-            if moved {
+            if moved || self.transport.unread() {
                 continue;
             }
             if let Some(end) = self.transport.ended() {

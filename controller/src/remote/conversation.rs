@@ -40,11 +40,9 @@ enum Stage {
     Terminal,
     Execute,
     Talk,
-    /// Nobody listens any more: our side is to be closed.
+    /// Nobody listens any more: the channel is to be closed. The command may live on; what it prints from now on
+    /// libssh2 throws away, as it gives no channel's number to another one.
     Close,
-    /// Our side is closed. The host closes its own when the command has ended, and only then may the channel be
-    /// dropped: libssh2 would give its number to the next one, which would hear the old one's last words.
-    Linger,
     Over,
 }
 
@@ -76,7 +74,7 @@ impl Conversation {
         self.stage == Stage::Open
     }
 
-    /// Whether all is done and the channel is closed on both sides.
+    /// Whether all is done and the channel is closed.
     pub(super) fn over(&self) -> bool {
         self.stage == Stage::Over
     }
@@ -155,7 +153,6 @@ impl Conversation {
             Stage::Execute => self.execute(link),
             Stage::Talk => self.talk(link),
             Stage::Close => self.close(link),
-            Stage::Linger => self.linger(link),
             Stage::Over => Ok(false),
         }
     }
@@ -257,19 +254,9 @@ impl Conversation {
 
     fn close(&mut self, link: &mut Link) -> Result<bool, Trouble> {
         let Some(channel) = self.channel.as_mut() else { return Ok(false) };
-        // The message is sent by the first call; its answer has not come, whatever libssh2 says about that.
-        link.call(|_| channel.close()).map_err(|e| trouble("close a channel", &e))?;
-        self.stage = Stage::Linger;
-        Ok(true)
-    }
-
-    fn linger(&mut self, link: &mut Link) -> Result<bool, Trouble> {
-        let Some(channel) = self.channel.as_mut() else { return Ok(false) };
-        // What the host still sends is not read, so that it comes to a halt when its window is used up.
-        for wait in [Channel::wait_eof, Channel::wait_close] {
-            if link.call(|_| wait(channel)).map_err(|e| trouble("close a channel", &e))?.is_none() {
-                return Ok(false);
-            }
+        // Sent by the first call. It is dropped when libssh2 holds it for closed: before, that would do nothing.
+        if link.call(|_| channel.close()).map_err(|e| trouble("close a channel", &e))?.is_none() {
+            return Ok(false);
         }
         self.channel = None;
         self.stage = Stage::Over;

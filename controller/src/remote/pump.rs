@@ -119,6 +119,8 @@ impl Pump {
         }
         self.conversations.retain(|_, conversation| !conversation.over());
         moved |= self.link.transport.carry().map_err(lost)?;
+        // Every conversation reads for all of them; without one, nobody does.
+        moved |= !self.conversations.is_empty() && self.link.transport.unread();
         if !moved && let Some(why) = self.link.transport.ended() {
             return Err(Stop::Lost(why.to_owned()));
         }

@@ -6,7 +6,7 @@
 //! come before. The pump is told instead ([`Transport::ended`]), when all of that is read.
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
@@ -24,6 +24,8 @@ pub(super) struct Transport {
     tcp: TcpStream,
     /// Our end of the pair.
     near: UnixStream,
+    /// libssh2's end, to see whether it has read all.
+    far: UnixStream,
     inbound: Vec<u8>,
     outbound: Vec<u8>,
     heard: Option<Instant>,
@@ -42,8 +44,8 @@ impl Transport {
         near.set_nonblocking(true)?;
         far.set_nonblocking(true)?;
         let chunk = vec![0; CHUNK].into_boxed_slice();
-        let (inbound, outbound) = (Vec::new(), Vec::new());
-        Ok((Self { tcp, near, inbound, outbound, heard: None, mute: None, end: None, chunk }, far))
+        let (inbound, outbound, watched) = (Vec::new(), Vec::new(), far.try_clone()?);
+        Ok((Self { tcp, near, far: watched, inbound, outbound, heard: None, mute: None, end: None, chunk }, far))
     }
 
     /// Moves what can be moved, both ways. True: something was moved, or the connection was found ended.
@@ -110,6 +112,14 @@ impl Transport {
     /// Why the connection is over, if it is, and all that had come is with libssh2.
     pub(super) fn ended(&self) -> Option<&str> {
         self.inbound.is_empty().then_some(self.end.as_deref()).flatten()
+    }
+
+    /// Whether something waits for libssh2 in its socket. It says "try again" as soon as it has read a part of a
+    /// packet only, without looking whether the rest is there as well: it expects to be called as long as there is
+    /// something to read.
+    pub(super) fn unread(&self) -> bool {
+        let mut fds = [PollFd::new(self.far.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
     /// When the last byte came from the host.
