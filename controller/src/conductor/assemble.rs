@@ -181,7 +181,6 @@ fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKey
         unplugged: false,
         programs: BTreeMap::new(),
         boot_ids: Vec::new(),
-        kernel: String::new(),
     }
 }
 

@@ -27,8 +27,6 @@ pub(super) struct Guest {
     pub(super) programs: BTreeMap<String, Arc<remote::Program>>,
     /// Ids of its boots, first to last.
     pub(super) boot_ids: Vec<String>,
-    /// Release of its kernel.
-    pub(super) kernel: String,
 }
 
 /// What it takes to log in.

@@ -137,18 +137,21 @@ impl Lab<'_> {
         let needed = programs_needed(self.scenario, &booted.host, from);
         let guest = self.guest(&booted.host)?;
         guest.boot_ids.push(booted.boot_id.clone());
-        guest.kernel.clone_from(&booted.kernel);
         let (address, keys, going_down) =
             (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
         std::thread::spawn(move || {
-            let result = connect(&host, address, &keys, recorder, going_down, &boot_id);
-            let session = result.as_ref().ok().map(|o| o.session.clone());
-            let _ = done.send(result);
-            if let Some(session) = session {
-                let _ = deployed.send(deploy(&session, &host, &needed));
-            }
+            let session = match login(&host, address, &keys, recorder, going_down) {
+                Ok(session) => session,
+                Err(error) => return drop(done.send(Err(error))),
+            };
+            // Side by side: neither needs the other, and both wait for the guest more than they work.
+            std::thread::scope(|scope| {
+                scope.spawn(|| deployed.send(deploy(&session, &host, &needed)));
+                let word = confirm(&session, &host, &boot_id);
+                let _ = done.send(word.map(|word| Opened { session: session.clone(), word }));
+            });
         });
         Ok(opened)
     }
@@ -226,31 +229,33 @@ fn booted(event: &Event, waiting: &[String]) -> Option<Booted> {
     }
 }
 
-/// Logs in, and has the kernel confirm over SSH the boot id that the console told: they must be one machine.
-fn connect(
+/// Logs in.
+fn login(
     host: &str,
     address: std::net::SocketAddr,
     keys: &HostKeys,
     recorder: Recorder,
     going_down: Arc<AtomicBool>,
-    boot_id: &str,
-) -> Result<Opened> {
+) -> Result<Arc<Session>> {
     let name = host.to_owned();
     let on_lost = move |why: String| {
         if !going_down.load(Ordering::SeqCst) {
             recorder.note(What::Machine { host: name.clone(), event: MachineEvent::ControlLost { why } });
         }
     };
-    let session = Session::connect(address, &keys.client, &keys.host.public(), CONNECT_WITHIN, on_lost)
-        .map_err(|e| e.during(&format!("logging in to host '{host}'")))?;
-    let word = ask_kernel(&session, COMMAND_WITHIN).map_err(|e| e.during(&format!("asking host '{host}'")))?;
-    if word.boot_id != boot_id {
-        return Err(Error::broken(format!(
-            "host '{host}' says two boot ids: {boot_id} on its console, {} over SSH",
-            word.boot_id
-        )));
+    Session::connect(address, &keys.client, &keys.host.public(), CONNECT_WITHIN, on_lost)
+        .map(Arc::new)
+        .map_err(|e| e.during(&format!("logging in to host '{host}'")))
+}
+
+/// Has the kernel confirm over SSH the boot id that the console told: they must be one machine.
+fn confirm(session: &Session, host: &str, boot_id: &str) -> Result<KernelWord> {
+    let word = ask_kernel(session, COMMAND_WITHIN).map_err(|e| e.during(&format!("asking host '{host}'")))?;
+    if word.boot_id == boot_id {
+        return Ok(word);
     }
-    Ok(Opened { session: Arc::new(session), word })
+    let over_ssh = &word.boot_id;
+    Err(Error::broken(format!("host '{host}' says two boot ids: {boot_id} on its console, {over_ssh} over SSH")))
 }
 
 /// Our own programs that steps from `from` on start on this host: what no step will start needs no upload.
