@@ -217,13 +217,12 @@ impl Lab<'_> {
 pub(super) struct Booted {
     host: String,
     boot_id: String,
-    kernel: String,
 }
 
 fn booted(event: &Event, waiting: &[String]) -> Option<Booted> {
     match &event.what {
-        What::Machine { host, event: MachineEvent::Booted { boot_id, kernel } } if waiting.contains(host) => {
-            Some(Booted { host: host.clone(), boot_id: boot_id.clone(), kernel: kernel.clone() })
+        What::Machine { host, event: MachineEvent::Booted { boot_id, .. } } if waiting.contains(host) => {
+            Some(Booted { host: host.clone(), boot_id: boot_id.clone() })
         }
         _ => None,
     }

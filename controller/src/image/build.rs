@@ -46,16 +46,23 @@ pub(super) fn build(
 ) -> Result<()> {
     require_programs(suite)?;
     require_space(building.path())?;
-    let done = steps(key, suite, building.path(), reporter, interrupted);
+    let done = steps(key, suite, building, reporter, interrupted);
     done.map_err(|error| if tool::is_interrupt(&error) { error } else { explain(error, building.path()) })
 }
 
-fn steps(key: &str, suite: &str, folder: &Path, reporter: &Reporter, interrupted: &dyn Fn() -> bool) -> Result<()> {
+fn steps(
+    key: &str,
+    suite: &str,
+    building: &Building,
+    reporter: &Reporter,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<()> {
+    let folder = building.path();
     let say = |what: &str| reporter.now(PROGRESS, what, None);
     let scratch = folder.join("scratch");
     let unpacked = scratch.join("root");
     std::fs::create_dir_all(scratch.join("tmp")).broken(|| format!("cannot write in {}", folder.display()))?;
-    unpack(suite, &scratch, &unpacked, reporter, interrupted)?;
+    unpack(suite, building, &unpacked, reporter, interrupted)?;
 
     say("preparing kernel and initramfs");
     let side = unpacked.join(".deadpeer");
@@ -94,17 +101,21 @@ fn steps(key: &str, suite: &str, folder: &Path, reporter: &Reporter, interrupted
 }
 
 /// Has mmdebstrap fetch and unpack the packages into `root`.
-fn unpack(suite: &str, scratch: &Path, root: &Path, reporter: &Reporter, interrupted: &dyn Fn() -> bool) -> Result<()> {
+fn unpack(
+    suite: &str,
+    building: &Building,
+    root: &Path,
+    reporter: &Reporter,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<()> {
     reporter.now(PROGRESS, "reading Debian's package lists", None);
-    // Root is root; anybody else needs no privileges, because nothing is run inside the guest's root.
-    let mode = if nix::unistd::geteuid().is_root() { "--mode=root" } else { "--mode=chrootless" };
     Tool::new("mmdebstrap")
-        .arg(mode)
         .args(recipe::mmdebstrap(suite))
         .arg(root)
         .env("DEADPEER_KERNEL", recipe::KERNEL_PACKAGE)
         .env("SOURCE_DATE_EPOCH", EPOCH.to_string())
-        .env("TMPDIR", scratch.join("tmp"))
+        .env("TMPDIR", building.path().join("scratch/tmp"))
+        .holding(building.lock())?
         .run(interrupted, &mut |line| {
             tracing::debug!("mmdebstrap: {line}");
             if let Some(phase) = phase(line) {

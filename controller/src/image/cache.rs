@@ -32,7 +32,7 @@ pub fn cache_folder() -> Result<PathBuf> {
 
 /// A held lock of a key. Dropping it lets go.
 #[derive(Debug)]
-pub(super) struct Held(#[allow(dead_code)] Flock<File>);
+pub(super) struct Held(Flock<File>);
 
 /// The cache in one folder.
 #[derive(Debug, Clone)]
@@ -118,11 +118,12 @@ impl Cache {
     }
 
     /// A fresh folder for building a key's image, which the caller holds exclusively. What a dead builder left is removed.
-    pub(super) fn building(&self, key: &str) -> Result<Building> {
+    pub(super) fn building(&self, key: &str, held: &Held) -> Result<Building> {
         let path = self.0.join(format!(".building-{key}"));
         remove_folder(&path)?;
         DirBuilder::new().mode(0o700).create(&path).broken(|| format!("cannot make {}", path.display()))?;
-        Ok(Building(Some(path)))
+        let lock = held.0.try_clone().broken(|| format!("cannot share the lock of {key}"))?;
+        Ok(Building { path, lock, finished: false })
     }
 
     /// Removes the image of a key, which the caller holds exclusively, and what a dead builder of it left.
@@ -155,35 +156,50 @@ pub(super) enum LockKind {
 
 /// A folder in which an image is being built. Dropped, it is removed, unless the image was finished.
 #[derive(Debug)]
-pub(super) struct Building(Option<PathBuf>);
+pub(super) struct Building {
+    path: PathBuf,
+    lock: File,
+    finished: bool,
+}
 
 impl Building {
     /// The folder.
     pub(super) fn path(&self) -> &Path {
-        self.0.as_deref().unwrap_or(Path::new("."))
+        &self.path
+    }
+
+    /// The lock under which it is built, for tools to hold as long as they live.
+    pub(super) fn lock(&self) -> &File {
+        &self.lock
     }
 
     /// Makes the folder the image of its key: all at once, by renaming it.
     pub(super) fn finish(mut self, image: &Path) -> Result<()> {
-        let path = self.path().to_owned();
-        std::fs::rename(&path, image).broken(|| format!("cannot rename {} to {}", path.display(), image.display()))?;
-        self.0 = None;
+        let what = || format!("cannot rename {} to {}", self.path.display(), image.display());
+        std::fs::rename(&self.path, image).broken(what)?;
+        self.finished = true;
         Ok(())
     }
 }
 
 impl Drop for Building {
     fn drop(&mut self) {
-        if let Some(path) = self.0.take()
-            && let Err(e) = remove_folder(&path)
+        if !self.finished
+            && let Err(e) = remove_folder(&self.path)
         {
             tracing::warn!("{e}");
         }
     }
 }
 
-/// Removes a folder and all in it; one that is not there is fine.
+/// Removes a folder and all in it; one that is not there is fine. Nothing is removed if anything is mounted in it: what
+/// would be removed then is not ours.
 pub(super) fn remove_folder(path: &Path) -> Result<()> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").broken(|| "cannot read the mounts".to_owned())?;
+    if let Some(mount) = mounted_in(path, &mounts) {
+        return Err(Error::broken(format!("cannot remove {}: something is mounted in it", path.display()))
+            .help(format!("sudo umount {}", mount.display())));
+    }
     // A package may hold a folder that its owner may not write to.
     let removed = match std::fs::remove_dir_all(path) {
         Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -200,6 +216,13 @@ pub(super) fn remove_folder(path: &Path) -> Result<()> {
     }
 }
 
+/// A mount point below a folder. `mounts` is as proc_pid_mountinfo(5) describes it; of its escapes only a space's occurs.
+fn mounted_in(folder: &Path, mounts: &str) -> Option<PathBuf> {
+    let folder = folder.canonicalize().ok()?;
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    points.map(|point| PathBuf::from(point.replace("\\040", " "))).find(|point| point.starts_with(&folder))
+}
+
 fn make_writable(folder: &Path) {
     let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -214,4 +237,76 @@ pub(super) fn free_bytes(folder: &Path) -> Result<u64> {
     let stat =
         nix::sys::statvfs::statvfs(folder).broken(|| format!("cannot ask how much is free in {}", folder.display()))?;
     Ok(stat.blocks_available() as u64 * stat.fragment_size() as u64)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path().join("images")).unwrap();
+        (folder, cache)
+    }
+
+    #[test]
+    fn the_cache_folder_is_the_users_alone() {
+        let (_folder, cache) = cache();
+        assert_eq!(std::fs::metadata(&cache.0).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn many_may_use_an_image_and_one_may_change_it() {
+        let (_folder, cache) = cache();
+        let one = cache.try_lock("k", LockKind::Use).unwrap();
+        let two = cache.try_lock("k", LockKind::Use).unwrap();
+        assert!(one.is_some() && two.is_some());
+        assert!(cache.try_lock("k", LockKind::Change).unwrap().is_none());
+        assert!(cache.try_lock("other", LockKind::Change).unwrap().is_some());
+        drop((one, two));
+        let change = cache.try_lock("k", LockKind::Change).unwrap();
+        assert!(change.is_some());
+        assert!(cache.try_lock("k", LockKind::Use).unwrap().is_none());
+    }
+
+    #[test]
+    fn waiting_for_a_lock_is_told_once_and_can_be_interrupted() {
+        let (_folder, cache) = cache();
+        let _held = cache.try_lock("k", LockKind::Change).unwrap().unwrap();
+        let (asked, mut told) = (std::cell::Cell::new(0), 0);
+        let interrupted = || {
+            asked.set(asked.get() + 1);
+            asked.get() == 3
+        };
+        let error = cache.lock("k", LockKind::Use, &interrupted, &mut || told += 1).unwrap_err();
+        assert_eq!((error.kind, told), (crate::error::Kind::Interrupted, 1));
+    }
+
+    #[test]
+    fn an_unfinished_build_leaves_nothing_and_a_finished_one_its_image() {
+        let (_folder, cache) = cache();
+        let held = cache.try_lock("k", LockKind::Change).unwrap().unwrap();
+        let building = cache.building("k", &held).unwrap();
+        let path = building.path().to_owned();
+        std::fs::create_dir(path.join("sub")).unwrap();
+        std::fs::set_permissions(path.join("sub"), std::fs::Permissions::from_mode(0o500)).unwrap();
+        drop(building);
+        assert!(!path.exists());
+        std::fs::create_dir(&path).unwrap(); // a builder that died left this
+        let building = cache.building("k", &held).unwrap();
+        building.finish(&cache.image("k")).unwrap();
+        assert_eq!(cache.keys().unwrap(), ["k"]);
+        cache.remove("k").unwrap();
+        assert!(cache.keys().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_mount_point_in_a_folder_is_found_and_one_beside_it_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().canonicalize().unwrap();
+        let line = |point: &str| format!("36 35 0:31 / {}{point} rw shared:1 - tmpfs tmpfs rw\n", here.display());
+        assert_eq!(mounted_in(&here, &line("/dev/a\\040b")), Some(here.join("dev/a b")));
+        assert_eq!(mounted_in(&here, &line("-beside")), None);
+    }
 }

@@ -225,12 +225,14 @@ pub(super) const KEPT: &[&str] = &[
     "usr/share/sysvinit/",
 ];
 
-/// mmdebstrap's arguments, but for the mode (which depends on who asks) and the folder.
+/// mmdebstrap's arguments, but for the folder.
 ///
 /// No mirror is named: mmdebstrap knows Debian's. `extract` unpacks packages without running anything of
-/// theirs, so that nothing random or of this host gets in, and an ordinary user needs no privileges.
+/// theirs, so that nothing random or of this host gets in. `chrootless` needs no privileges then, and has none: as root
+/// too, nothing of the host is mounted into the guest's root, where a build that was cut off could leave it.
 pub(super) fn mmdebstrap(suite: &str) -> Vec<String> {
     [
+        "--mode=chrootless".to_owned(),
         "--variant=extract".to_owned(),
         format!("--architectures={ARCHITECTURE}"),
         format!("--include={}", PACKAGES.join(",")),

@@ -103,7 +103,7 @@ pub fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) 
             });
         }
         drop(held);
-        let _held = cache.lock(&key, LockKind::Change, interrupted, &mut waiting)?;
+        let held = cache.lock(&key, LockKind::Change, interrupted, &mut waiting)?;
         // While we had no lock, somebody else may have built it.
         let what = match verify::look(&folder) {
             Found::Intact(_) => continue,
@@ -113,7 +113,9 @@ pub fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) 
         if built {
             return Err(Error::broken("the guest image does not stay as it is built").detail(what));
         }
-        build_into(&cache, &key, &spec.suite, &what, reporter, interrupted)?;
+        reporter.began(PROGRESS, &what);
+        tracing::info!(key, "{what}");
+        build_into(&cache, &key, &held, &spec.suite, reporter, interrupted)?;
         built = true;
     }
 }
@@ -121,15 +123,13 @@ pub fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) 
 fn build_into(
     cache: &Cache,
     key: &str,
+    held: &Held,
     suite: &str,
-    what: &str,
     reporter: &Reporter,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<()> {
     let start = Instant::now();
-    reporter.began(PROGRESS, what);
-    tracing::info!(key, "{what}");
-    let done = cache.building(key).and_then(|building| {
+    let done = cache.building(key, held).and_then(|building| {
         build::build(key, suite, &building, reporter, interrupted)?;
         cache.remove_image(key)?;
         building.finish(&cache.image(key))

@@ -9,6 +9,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -35,6 +36,7 @@ pub(super) struct Tool {
     args: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
     input: Option<Vec<u8>>,
+    lock: Option<File>,
 }
 
 /// What the threads at a tool's pipes and the one waiting for its end have to say.
@@ -47,7 +49,7 @@ enum News {
 impl Tool {
     /// The tool of that name on `PATH`.
     pub(super) fn new(program: &str) -> Self {
-        Self { program: program.to_owned(), args: Vec::new(), env: Vec::new(), input: None }
+        Self { program: program.to_owned(), args: Vec::new(), env: Vec::new(), input: None, lock: None }
     }
 
     pub(super) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -71,11 +73,18 @@ impl Tool {
         self
     }
 
+    /// Lets it hold a lock (flock(2)) together with us, by having the locked, empty file as its standard input: until it and
+    /// all its children are gone, nobody else gets the lock, even if we are killed.
+    pub(super) fn holding(mut self, lock: &File) -> Result<Self> {
+        self.lock = Some(lock.try_clone().map_err(|e| Error::broken(format!("cannot share a lock: {e}")))?);
+        Ok(self)
+    }
+
     /// Runs it to its end and gives its standard output. `line` is called for each line of its standard error output.
     ///
     /// # Errors
     /// When it cannot be started, ends other than with exit status 0 (with its last lines), or the user interrupts.
-    pub(super) fn run(self, interrupted: &dyn Fn() -> bool, line: &mut dyn FnMut(&str)) -> Result<Vec<u8>> {
+    pub(super) fn run(mut self, interrupted: &dyn Fn() -> bool, line: &mut dyn FnMut(&str)) -> Result<Vec<u8>> {
         if interrupted() {
             return Err(Error::interrupted());
         }
@@ -105,7 +114,12 @@ impl Tool {
         Err(Error::broken(format!("{program} {}", how_it_ended(status))).detail(last.make_contiguous().join("\n")))
     }
 
-    fn spawn(&self) -> Result<Child> {
+    fn spawn(&mut self) -> Result<Child> {
+        let stdin = match (&self.input, self.lock.take()) {
+            (Some(_), _) => Stdio::piped(),
+            (None, Some(lock)) => Stdio::from(lock),
+            (None, None) => Stdio::null(),
+        };
         Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "--"])
             .arg(&self.program)
@@ -117,7 +131,7 @@ impl Tool {
             .env_remove("DPKG_ROOT")
             .env_remove("MKE2FS_DEVICE_SECTSIZE")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
