@@ -8,7 +8,7 @@ use deadpeer::machine::qemu::{Info, Probe, Qemu};
 use deadpeer::machine::{Choice, Link, Machine};
 use deadpeer::progress::Reporter;
 use deadpeer::timeline::{Ended, MachineEvent};
-use machine_support::{BASE, Bench, Guest, SOON, is_gone};
+use machine_support::{BASE, Bench, Guest, SOON, image, is_gone};
 use std::os::unix::net::UnixDatagram;
 
 const LINK_MAC: [u8; 6] = [0x02, 0xde, 0xad, 0x00, 0x00, 0x01];
@@ -35,7 +35,6 @@ fn boot_id(event: MachineEvent) -> String {
 }
 
 #[test]
-#[ignore = "needs DEADPEER_TEST_KERNEL and DEADPEER_TEST_INITRD"]
 fn a_power_cut_is_sigkill_and_the_disk_outlives_it() {
     let bench = Bench::new();
     let mut machine = machine(
@@ -71,7 +70,6 @@ fn a_power_cut_is_sigkill_and_the_disk_outlives_it() {
 }
 
 #[test]
-#[ignore = "needs DEADPEER_TEST_KERNEL and DEADPEER_TEST_INITRD"]
 fn a_reset_is_told_with_its_reason_and_the_process_goes_on() {
     let bench = Bench::new();
     let mut machine = machine(&bench, "up");
@@ -85,7 +83,6 @@ fn a_reset_is_told_with_its_reason_and_the_process_goes_on() {
 }
 
 #[test]
-#[ignore = "needs DEADPEER_TEST_KERNEL and DEADPEER_TEST_INITRD"]
 fn a_guest_that_reboots_is_told_with_its_reason() {
     let bench = Bench::new();
     let mut machine = machine(&bench, "up; $B reboot -f");
@@ -96,7 +93,6 @@ fn a_guest_that_reboots_is_told_with_its_reason() {
 }
 
 #[test]
-#[ignore = "needs DEADPEER_TEST_KERNEL and DEADPEER_TEST_INITRD"]
 fn a_guest_that_shuts_down_did_not_die_and_can_be_powered_on_again() {
     let bench = Bench::new();
     let mut machine = machine(&bench, "up; $B poweroff -f");
@@ -112,7 +108,6 @@ fn a_guest_that_shuts_down_did_not_die_and_can_be_powered_on_again() {
 }
 
 #[test]
-#[ignore = "needs DEADPEER_TEST_KERNEL and DEADPEER_TEST_INITRD"]
 fn a_panic_is_told_with_the_kernel_s_own_line() {
     let bench = Bench::new();
     let mut machine = machine(&bench, "up; echo c > /proc/sysrq-trigger");
@@ -124,7 +119,6 @@ fn a_panic_is_told_with_the_kernel_s_own_line() {
 }
 
 #[test]
-#[ignore = "needs DEADPEER_TEST_KERNEL and DEADPEER_TEST_INITRD"]
 fn unplugging_takes_the_carrier_of_this_machine_and_lasts_over_a_power_cut() {
     let bench = Bench::new();
     let report = "c=; while :; do n=$($B cat $LINK/carrier); [ \"$n\" = \"$c\" ] || { c=$n; echo carrier $c.; }; \
@@ -162,13 +156,12 @@ fn unplugging_takes_the_carrier_of_this_machine_and_lasts_over_a_power_cut() {
 }
 
 #[test]
-#[ignore = "needs DEADPEER_TEST_KERNEL and DEADPEER_TEST_INITRD"]
 fn the_accelerator_that_is_chosen_boots_a_guest() {
     let bench = Bench::new();
     let guest = Guest::script(&bench, "up");
     let qemu = Info::qemu().unwrap();
-    let original = std::env::var_os("DEADPEER_TEST_INITRD").unwrap();
-    let probe = Probe::new(&guest.kernel, original.as_ref(), bench.folder.path());
+    let image = image();
+    let probe = Probe::new(&image.kernel, &image.initrd, bench.folder.path());
     let chosen = probe.choose(Choice::Auto, &qemu, &Reporter::silent()).unwrap();
     println!("{chosen:?}");
     assert_eq!(probe.choose(Choice::Auto, &qemu, &Reporter::silent()).unwrap(), chosen, "the same from the cache");

@@ -31,6 +31,10 @@ pub const PROGRAM_DIR: &str = "/usr/local/bin";
 /// What a booted guest's line on the console starts with; boot id and kernel release follow, separated by a space.
 pub const UP: &str = "deadpeer: up ";
 
+/// What a guest's line on the console starts with when a step of its boot failed; what failed follows. The machine stays
+/// as it is, and will not come up.
+pub const FAILED: &str = "deadpeer: failed: ";
+
 /// First five bytes of a link NIC's MAC address without the link's number: `02:de:ad:00:LINK:HOST`.
 /// Link `0` is named `eth0` in the guest, link `1` `eth1`.
 pub const LINK_MAC_PREFIX: [u8; 4] = [0x02, 0xde, 0xad, 0x00];
@@ -43,9 +47,3 @@ pub const PROBE_WORD: &str = "deadpeer.probe";
 
 /// What the initramfs prints when it was booted with [`PROBE_WORD`].
 pub const PROBE_OK: &str = "deadpeer: probe ok";
-
-/// What asks a guest's init, whichever it is, for an orderly shutdown.
-pub const SHUTDOWN: &str = "/usr/local/sbin/shutdown -h now";
-
-/// What asks a guest's init, whichever it is, for an orderly reboot.
-pub const REBOOT: &str = "/usr/local/sbin/reboot";

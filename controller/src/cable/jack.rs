@@ -25,6 +25,10 @@ const QUEUE_BYTES: usize = 1 << 20;
 pub(super) struct Jack {
     pub(super) name: String,
     socket: Option<OwnedFd>,
+    /// Whether there is a link at all: false while the cable is pulled out.
+    linked: bool,
+    /// Whether the machine's network card has not come to life yet.
+    asleep: bool,
 }
 
 /// What came out of a jack.
@@ -41,12 +45,29 @@ pub(super) enum Received {
 impl Jack {
     /// A jack without a cable.
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), socket: None }
+        Self { name: name.to_owned(), socket: None, linked: true, asleep: false }
     }
 
     /// Puts a cable in, in place of the one that is there.
     pub(super) fn plug(&mut self, socket: OwnedFd) {
         self.socket = Some(socket);
+        self.linked = true;
+    }
+
+    /// Pulls the cable out, or puts the same one in again.
+    pub(super) fn link(&mut self, up: bool) {
+        self.linked = up;
+    }
+
+    /// From now on nothing is handed to the machine until it has sent a frame: its network card is not there yet. Frames
+    /// would pile up in the socket and come to a machine that was not alive when they were sent.
+    pub(super) fn sleep(&mut self) {
+        self.asleep = true;
+    }
+
+    /// Whether there is a link.
+    pub(super) fn linked(&self) -> bool {
+        self.linked
     }
 
     /// What to wait on.
@@ -61,7 +82,10 @@ impl Jack {
         // MSG_TRUNC: the true length is returned, even where the buffer was too short (man 2 recv).
         match socket::recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC) {
             Ok(length) if length > buffer.len() => Received::TooLong(length),
-            Ok(length) => Received::Frame(length),
+            Ok(length) => {
+                self.asleep = false;
+                Received::Frame(length)
+            }
             Err(Errno::EAGAIN | Errno::EINTR) => Received::Nothing,
             Err(errno) => {
                 tracing::warn!(host = self.name, %errno, "a port failed; its cable is taken out");
@@ -73,7 +97,7 @@ impl Jack {
 
     /// Hands a frame to the machine. Never blocks. The jack must have been emptied before.
     pub(super) fn send(&self, frame: &[u8]) -> Fate {
-        let Some(socket) = &self.socket else { return Fate::NoLink };
+        let Some(socket) = self.socket.as_ref().filter(|_| self.linked && !self.asleep) else { return Fate::NoLink };
         match socket::send(socket.as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
             Ok(_) => Fate::Sent,
             Err(Errno::EAGAIN | Errno::ENOBUFS) => Fate::Full,
@@ -100,7 +124,7 @@ mod tests {
 
     fn plugged() -> (Jack, OwnedFd) {
         let (ours, theirs) = cable().unwrap();
-        (Jack { name: "a".to_owned(), socket: Some(ours) }, theirs)
+        (Jack { socket: Some(ours), ..Jack::new("a") }, theirs)
     }
 
     #[test]
@@ -128,6 +152,18 @@ mod tests {
             assert_eq!(jack.send(b"anybody there?"), Fate::NoLink);
         }
         assert_eq!(jack.receive(&mut buffer), Received::Nothing);
+    }
+
+    #[test]
+    fn a_machine_that_is_asleep_is_handed_nothing_until_it_speaks() {
+        let (mut jack, machine) = plugged();
+        jack.sleep();
+        assert_eq!(jack.send(b"too early"), Fate::NoLink);
+        socket::send(machine.as_raw_fd(), b"awake", MsgFlags::empty()).unwrap();
+        assert_eq!(jack.receive(&mut vec![0; LONGEST_FRAME]), Received::Frame(5));
+        assert_eq!(jack.send(b"welcome"), Fate::Sent);
+        let mut buffer = [0; 20];
+        assert_eq!(socket::recv(machine.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT), Ok(7));
     }
 
     #[test]

@@ -128,6 +128,27 @@ impl Cable {
         Ok(theirs)
     }
 
+    /// Pulls a host's cable out of the switch (`up` false), or puts the same one in again. Without a link, frames to and from the
+    /// host are lost, and the capture says why. The guest itself learns of it by its carrier alone, which is
+    /// the machine's to take away (QMP `set_link`). A new cable ([`Cable::plug`]) has a link.
+    ///
+    /// # Errors
+    /// If there is no such host.
+    pub fn set_link(&self, host: &str, up: bool) -> Result<()> {
+        let port = self.port(host)?;
+        self.tell(|done| Command::Link { port, up, done })
+    }
+
+    /// Hands nothing to a host from now on, until it has sent a frame: its machine boots, and there is no network card yet that
+    /// could take one. (A Linux guest speaks as soon as its card is up: it joins its IPv6 multicast groups.)
+    ///
+    /// # Errors
+    /// If there is no such host.
+    pub fn sleep(&self, host: &str) -> Result<()> {
+        let port = self.port(host)?;
+        self.tell(|done| Command::Sleep { port, done })
+    }
+
     /// Replaces the rules. When this returns, the new ones hold. Frames sent before it was called are judged by the old rules, and
     /// frames held back already stay held as long as the rule of their time said.
     ///

@@ -19,6 +19,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -32,6 +33,10 @@ const ARRIVED_AT_MOST: usize = 8192;
 pub(super) enum Command {
     /// A new cable into a port.
     Plug { port: usize, socket: OwnedFd, done: Sender<()> },
+    /// The cable of a port is pulled out, or put in again.
+    Link { port: usize, up: bool, done: Sender<()> },
+    /// Nothing is handed to a port until its machine has sent something.
+    Sleep { port: usize, done: Sender<()> },
     /// New rules.
     Rules { rules: Vec<Rule>, done: Sender<()> },
     /// The end.
@@ -89,14 +94,20 @@ impl Switch {
                 Err(errno) => return self.status.fault(Error::broken(format!("the cable cannot wait: {errno}"))),
             };
             self.release();
-            // Fails with EAGAIN if nobody woke us, which is as well.
-            let _ = wake.read();
             while let Ok(command) = commands.try_recv() {
                 self.settle();
                 match command {
                     Command::Plug { port, socket, done } => {
                         self.jacks[port].plug(socket);
                         self.table.forget(port);
+                        let _ = done.send(());
+                    }
+                    Command::Link { port, up, done } => {
+                        self.jacks[port].link(up);
+                        let _ = done.send(());
+                    }
+                    Command::Sleep { port, done } => {
+                        self.jacks[port].sleep();
                         let _ = done.send(());
                     }
                     Command::Rules { rules, done } => {
@@ -128,6 +139,10 @@ impl Switch {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }
+        if fds[0].any() != Some(false) {
+            // It says no more than that there are commands.
+            let _ = wake.read();
+        }
         let ready = fds[1..].iter().zip(plugged()).filter(|(fd, _)| fd.any() != Some(false)).map(|(_, (port, _))| port);
         Ok(ready.collect())
     }
@@ -144,7 +159,7 @@ impl Switch {
         }
     }
 
-    /// Takes one frame from a port, if there is one and room for it.
+    /// Takes one frame from a port. False if there is none, or no room for it.
     fn take(&mut self, port: usize) -> bool {
         if self.arrived.len() >= ARRIVED_AT_MOST {
             return false;
@@ -154,27 +169,30 @@ impl Switch {
         match received {
             Received::Frame(length) => {
                 self.arrived.push_back(Arrival { port, at, bytes: Arc::from(&self.buffer[..length]) });
-                return true;
             }
             Received::TooLong(length) => {
                 let fact = format!("host {} sent a frame of {length} bytes", self.jacks[port].name);
                 tracing::error!(longest = LONGEST_FRAME, "{fact}: it was not handed on");
                 self.status.fault(Error::broken(fact).detail(format!("the cable takes {LONGEST_FRAME} at most")));
             }
-            Received::Nothing => {}
+            Received::Nothing => return false,
         }
-        false
+        true
+    }
+
+    /// Takes all that was sent before now: from all ports in turn, so that the stamps tell the order of arrival as far as can be
+    /// told. A machine that never stops sending cannot keep this up for ever.
+    fn take_all(&mut self, ports: Range<usize>) {
+        for _ in 0..ARRIVED_AT_MOST {
+            if ports.clone().filter(|port| self.take(*port)).count() == 0 {
+                break;
+            }
+        }
     }
 
     /// Takes and forwards all that was sent before now, so that a command changes nothing for it.
     fn settle(&mut self) {
-        loop {
-            // One from each in turn, so that the stamps are in order of arrival as far as can be told.
-            let took = (0..self.jacks.len()).filter(|port| self.take(*port)).count();
-            if took == 0 {
-                break;
-            }
-        }
+        self.take_all(0..self.jacks.len());
         self.forward_all();
     }
 
@@ -192,8 +210,10 @@ impl Switch {
         self.begun += 1;
         let mut frame = self.decoder.decode(self.begun, &self.jacks[*port].name, bytes);
         let mut fates = Vec::new();
+        if !self.jacks[*port].linked() {
+            fates.push((*port, Fate::NoLink));
         // A frame too short to say where it goes, goes nowhere.
-        if let (Some(destination), Some(source)) = (mac(bytes, 0), mac(bytes, 6)) {
+        } else if let (Some(destination), Some(source)) = (mac(bytes, 0), mac(bytes, 6)) {
             self.table.learn(source, *port);
             for to in self.table.destinations(destination, *port) {
                 fates.push((to, self.judge(*port, to, *at, bytes, &frame.kind)));
@@ -220,7 +240,7 @@ impl Switch {
 
     /// Hands a frame to a machine, after emptying its jack: sending to a dead machine discards its last words.
     fn hand_on(&mut self, to: usize, bytes: &[u8]) -> Fate {
-        while self.take(to) {}
+        self.take_all(to..to + 1);
         self.jacks[to].send(bytes)
     }
 

@@ -63,7 +63,8 @@ pub(super) fn run(args: &BenchArgs) -> Result<ExitCode> {
             return Err(error);
         }
         if run.result.outcome != Outcome::Pass {
-            return Err(Error::broken(format!("run {number} did not pass, so its times say nothing")).help(format!("controller run {}", args.scenario)));
+            return Err(Error::broken(format!("run {number} did not pass, so its times say nothing"))
+                .help(format!("controller run {}", args.scenario)));
         }
         reporter.done("bench", format!("run {number}: {:.2} s", run.result.time.wall_seconds));
         if number > 0 {
@@ -97,7 +98,11 @@ fn rows(times: &[Times]) -> Vec<Row> {
             row(phases[i].name.clone(), format!("{:?}", phases[i].kind).to_lowercase(), seconds)
         })
         .collect();
-    rows.push(row("the controller's own part".into(), "sum".into(), times.iter().map(|t| t.overhead_seconds).collect()));
+    rows.push(row(
+        "the controller's own part".into(),
+        "sum".into(),
+        times.iter().map(|t| t.overhead_seconds).collect(),
+    ));
     rows.push(row("from command to report".into(), "sum".into(), times.iter().map(|t| t.wall_seconds).collect()));
     rows
 }

@@ -8,6 +8,7 @@ use crate::{image, report};
 use clap::Subcommand;
 use serde::Serialize;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 /// Build, list and remove the images that hosts boot from
 ///
@@ -35,9 +36,9 @@ enum Verb {
     },
     /// Remove images from the cache; the next run that needs one builds it again
     Remove {
-        /// A suite of Debian, or the beginning of an image's name; all images where none is given
-        #[arg(value_name = "SUITE|IMAGE")]
-        selector: Option<String>,
+        /// A suite of Debian, an image's name, or `all`
+        #[arg(value_name = "SUITE|IMAGE|all", default_value = "all")]
+        selector: String,
     },
 }
 
@@ -48,7 +49,8 @@ pub(super) fn run(args: &ImageArgs) -> Result<ExitCode> {
         Verb::Build { suite } => {
             let interrupt = Interrupt::install()?;
             let screen = Screen::on_stderr(false);
-            let built = image::ensure(&image::Spec { suite: suite.clone() }, &screen.reporter(), &|| interrupt.raised());
+            let built =
+                image::ensure(&image::Spec { suite: suite.clone() }, &screen.reporter(), &|| interrupt.raised());
             screen.clear();
             let image = built?;
             let what = if image.built { "built" } else { "is there, intact" };
@@ -62,7 +64,7 @@ pub(super) fn run(args: &ImageArgs) -> Result<ExitCode> {
             }
         }
         Verb::Remove { selector } => {
-            for key in image::remove(selector.as_deref())? {
+            for key in image::remove(selector)? {
                 output::text(&format!("{key} removed"))?;
             }
         }
@@ -87,9 +89,9 @@ impl From<image::Entry> for Row {
         Self {
             key: entry.key,
             suite: entry.suite,
-            kernel: entry.kernel_release,
-            bytes: entry.bytes,
-            built: report::rfc3339(entry.built),
+            kernel: entry.kernel_release.unwrap_or_default(),
+            bytes: entry.size,
+            built: report::rfc3339(SystemTime::now() - entry.age),
             intact: entry.damage.is_none(),
             damage: entry.damage,
         }
@@ -104,7 +106,12 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let state = row.damage.as_deref().unwrap_or("intact");
         let built = row.built.get(..16).unwrap_or_default().replace('T', " ");
-        text.push_str(&format!("{:<24} {:<34} {:>5} MB  {built:<16}  {state}\n", row.key, row.kernel, row.bytes / 1_000_000));
+        text.push_str(&format!(
+            "{:<24} {:<34} {:>5} MB  {built:<16}  {state}\n",
+            row.key,
+            row.kernel,
+            row.bytes / 1_000_000
+        ));
     }
     text
 }

@@ -33,7 +33,8 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode> {
             output::text(&lines.join("\n"))?;
         }
         Format::Json => {
-            let items = scenarios.iter().map(|s| Item { name: &s.name, title: &s.title, section: s.section.as_deref() });
+            let items =
+                scenarios.iter().map(|s| Item { name: &s.name, title: &s.title, section: s.section.as_deref() });
             output::json(&items.collect::<Vec<_>>())?;
         }
     }

@@ -1,19 +1,37 @@
-//! `controller schema`: what a scenario file may hold, for editors.
+//! `controller schema`: what our files may hold, for editors and other programs.
 
 use super::output;
 use crate::error::Result;
-use crate::scenario;
+use crate::{report, scenario};
+use clap::ValueEnum;
 use std::process::ExitCode;
 
-/// Print the JSON Schema of scenario files
+/// Print the JSON Schema of scenario files, or of result.json
 ///
 /// Editors that know YAML (VS Code, Neovim, Helix, IntelliJ ...) complete and check scenarios by it.
 #[derive(Debug, clap::Args)]
-pub(super) struct SchemaArgs {}
+pub(super) struct SchemaArgs {
+    /// Of which file
+    #[arg(value_enum, default_value_t)]
+    of: File,
+}
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum File {
+    /// Scenario files, which you write
+    #[default]
+    Scenario,
+    /// result.json, which a run writes
+    Result,
+}
 
 /// # Errors
 /// It cannot be written.
-pub(super) fn run(_args: &SchemaArgs) -> Result<ExitCode> {
-    output::json(&scenario::schema())?;
+pub(super) fn run(args: &SchemaArgs) -> Result<ExitCode> {
+    match args.of {
+        File::Scenario => output::json(&scenario::schema())?,
+        File::Result => output::text(&report::result_schema())?,
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,7 +15,7 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
-use crate::scenario::{Host, Init, Scenario};
+use crate::scenario::{Host, Scenario};
 use crate::timeline::{Clock, Event, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
 use indexmap::IndexMap;
@@ -77,12 +77,12 @@ pub(super) fn conduct(
     };
     lab.phases.end("put the lab together", PhaseKind::Overhead);
     let lived = live(&mut lab);
+    // How the lab itself ends is nobody's evidence.
+    let (timeline, watched) = (lab.watch.timeline(), clock.now());
     lab.tear_down();
-    let watched = clock.now();
-    let Lab { cable, mut watch, phases: used, .. } = lab;
+    let Lab { cable, phases: used, .. } = lab;
     *phases = used;
     let captured = cable.finish();
-    let timeline = watch.timeline();
     phases.end("tear down", PhaseKind::Overhead);
     Ok(Carried { error: lived.and(captured.map(|_| ())).err(), timeline, watched })
 }
@@ -117,13 +117,22 @@ fn settle(lab: &mut Lab<'_>) -> Result<()> {
 
 /// Asks every kernel that is up what only it knows.
 fn last_word(lab: &mut Lab<'_>) -> Result<()> {
-    let asked: Vec<_> = lab.guests.values().filter_map(|g| Some((g.name.clone(), g.session.clone()?, g.boot_ids.last()?.clone()))).collect();
+    let asked: Vec<_> = lab
+        .guests
+        .values()
+        .filter_map(|g| Some((g.name.clone(), g.session.clone()?, g.boot_ids.last()?.clone())))
+        .collect();
     let words = lab.watch.perform(move || {
         let asking: Vec<_> = asked
             .into_iter()
-            .map(|(host, session, boot_id)| std::thread::spawn(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id)))
+            .map(|(host, session, boot_id)| {
+                std::thread::spawn(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id))
+            })
             .collect();
-        asking.into_iter().map(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))).collect::<Result<Vec<_>>>()
+        asking
+            .into_iter()
+            .map(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died")))
+            .collect::<Result<Vec<_>>>()
     })?;
     for (word, host, boot_id) in words {
         let word = word.map_err(|e| e.during(&format!("asking host '{host}' at the end")))?;
@@ -149,7 +158,7 @@ fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Record
             initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
             base: image.disk.clone(),
             overlay: folder.private().join(format!("{name}.qcow2")),
-            append: kernel_parameters(host.init, accelerator),
+            append: image::kernel_parameters(host.init, clock(accelerator)),
             control_mac: mac(CONTROL_MAC_LINK, n),
             accelerator,
             folder: folder.path().to_owned(),
@@ -169,6 +178,7 @@ fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKey
         keys,
         session: None,
         going_down: Arc::default(),
+        unplugged: false,
         programs: BTreeMap::new(),
         boot_ids: Vec::new(),
         kernel: String::new(),
@@ -176,13 +186,15 @@ fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKey
 }
 
 fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
-    let known = scenario.hosts.iter().flat_map(|(name, host)| host.addresses.iter().map(move |(ip, _)| format!("{ip} {name}\n")));
+    let known = |(name, host): (&String, &Host)| -> Vec<_> {
+        host.addresses.iter().map(|(ip, _)| (*ip, name.clone())).collect()
+    };
     Seed {
         hostname: name.to_owned(),
-        hosts: std::iter::once("127.0.0.1 localhost\n::1 localhost\n".to_owned()).chain(known).collect(),
-        addresses: host.addresses.iter().map(|(ip, prefix)| format!("eth0 {ip}/{prefix}\n")).collect(),
-        sysctl: host.sysctl.iter().map(|(name, value)| format!("{name} = {value}\n")).collect(),
-        authorized_keys: keys.client.authorized_line(),
+        hosts: scenario.hosts.iter().flat_map(known).collect(),
+        addresses: host.addresses.iter().map(|(ip, prefix)| ("eth0".to_owned(), *ip, *prefix)).collect(),
+        sysctl: host.sysctl.clone(),
+        authorized_key: keys.client.authorized_line(),
         host_key: keys.host.dropbear_file(),
     }
 }
@@ -190,35 +202,32 @@ fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
 /// The image's initramfs with this host's seed appended, readable by the user alone: it holds the host's private key.
 fn initrd(folder: &Folder, host: &str, image: &Image, seed: &Seed) -> Result<PathBuf> {
     let path = folder.private().join(format!("{host}.initrd"));
-    write_private(&path, &[&fs::read(&image.initrd).broken(|| format!("cannot read {}", image.initrd.display()))?, &image::seed(seed)])?;
+    write_private(
+        &path,
+        &[&fs::read(&image.initrd).broken(|| format!("cannot read {}", image.initrd.display()))?, &image::seed(seed)],
+    )?;
     Ok(path)
 }
 
 fn write_private(path: &Path, parts: &[&[u8]]) -> Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).broken(|| format!("cannot make {}", path.display()))?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .broken(|| format!("cannot make {}", path.display()))?;
     for part in parts {
         file.write_all(part).broken(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }
 
-/// The kernel's command line.
-///
-/// Under emulation the time stamp counter counts the real processor's cycles, at a rate that the guest measures wrongly while the
-/// host is busy (1.2 % off was seen), and its TCP timers with it. The HPET ticks in nanoseconds, and needs no measuring. Under
-/// KVM kvm-clock is right and quick, and needs no advice.
-fn kernel_parameters(init: Init, accelerator: Accelerator) -> String {
-    let init = match init {
-        Init::Sysvinit => "/sbin/init",
-        Init::Systemd => "/lib/systemd/systemd",
-    };
-    let clock = match accelerator {
-        Accelerator::Kvm => "",
-        Accelerator::Tcg => "tsc=unstable clocksource=hpet nolapic_timer ",
-    };
-    // A kernel that panicked stays dead and visible. Nobody attacks a guest, and self-tests of its kernel's ciphers take half a
-    // second of an emulated boot.
-    format!("console=ttyS0 quiet panic=0 net.ifnames=0 mitigations=off cryptomgr.notests {clock}init={init}")
+/// Which clock a guest's kernel has to be told of.
+fn clock(accelerator: Accelerator) -> image::Clock {
+    match accelerator {
+        Accelerator::Kvm => image::Clock::Kvm,
+        Accelerator::Tcg => image::Clock::Emulated,
+    }
 }
 
 fn link_mac(host: u8) -> Mac {
@@ -230,4 +239,3 @@ fn mac(link: u8, host: u8) -> Mac {
     let [a, b, c, d] = LINK_MAC_PREFIX;
     [a, b, c, d, link, host.saturating_add(1)]
 }
-

@@ -84,10 +84,10 @@ impl Folder {
 
     /// Removes what must not outlive the run.
     pub(super) fn close(&mut self) {
-        if let Err(error) = fs::remove_dir_all(self.private()) {
-            if error.kind() != ErrorKind::NotFound {
-                tracing::warn!("cannot remove {}: {error}", self.private().display());
-            }
+        if let Err(error) = fs::remove_dir_all(self.private())
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!("cannot remove {}: {error}", self.private().display());
         }
         self.lock = None;
     }
@@ -126,8 +126,9 @@ fn make_numbered(runs: &Path, name: &str) -> Result<PathBuf> {
 
 fn refuse(path: &Path, error: &std::io::Error) -> Error {
     if error.kind() == ErrorKind::AlreadyExists && path.exists() {
-        return Error::usage(format!("the folder for the run exists already: {}", path.display()))
-            .help("A run never writes over another. Name a folder that does not exist yet, as in `--out runs/second`.");
+        return Error::usage(format!("the folder for the run exists already: {}", path.display())).help(
+            "A run never writes over another. Name a folder that does not exist yet, as in `--out runs/second`.",
+        );
     }
     Error::usage(format!("cannot make the folder for the run, {}: {error}", path.display()))
         .help("Name a folder that you may write with `--out DIR`, or stand in one.")
@@ -204,7 +205,8 @@ mod tests {
             fs::create_dir(run.join(PRIVATE)).unwrap();
             fs::write(run.join(PRIVATE).join("lock"), "").unwrap();
         }
-        let alive = Flock::lock(File::open(second.join(PRIVATE).join("lock")).unwrap(), FlockArg::LockExclusive).unwrap();
+        let alive =
+            Flock::lock(File::open(second.join(PRIVATE).join("lock")).unwrap(), FlockArg::LockExclusive).unwrap();
         sweep(&runs);
         assert!(!first.join(PRIVATE).exists(), "the dead one's is gone");
         assert!(second.join(PRIVATE).exists(), "the living one's is not");

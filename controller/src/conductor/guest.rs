@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a guest's kernel says of itself, asked in one command.
-const ASK_KERNEL: &str = "cat /proc/sys/kernel/random/boot_id /sys/class/net/eth0/carrier /sys/class/net/eth0/carrier_down_count";
+const ASK_KERNEL: &str =
+    "cat /proc/sys/kernel/random/boot_id /sys/class/net/eth0/carrier /sys/class/net/eth0/carrier_down_count";
 
 /// One host of a running lab.
 pub(super) struct Guest {
@@ -21,6 +22,8 @@ pub(super) struct Guest {
     pub(super) session: Option<Arc<remote::Session>>,
     /// True while a step takes the host down: the loss of its control channel is then no news.
     pub(super) going_down: Arc<AtomicBool>,
+    /// True while its link cable is pulled out; it stays so over power cycles.
+    pub(super) unplugged: bool,
     pub(super) programs: BTreeMap<String, Arc<remote::Program>>,
     /// Ids of its boots, first to last.
     pub(super) boot_ids: Vec<String>,
@@ -49,7 +52,9 @@ impl Guest {
     /// # Errors
     /// The host is off, or its channel was lost.
     pub(super) fn session(&self) -> Result<Arc<remote::Session>> {
-        self.session.clone().ok_or_else(|| Error::broken(format!("host '{}' has no control channel: it is off", self.name)))
+        self.session
+            .clone()
+            .ok_or_else(|| Error::broken(format!("host '{}' has no control channel: it is off", self.name)))
     }
 
     /// From here on the end of the machine and of its control channel is what a step wants.

@@ -8,8 +8,8 @@ use crate::embedded;
 use crate::error::{Error, Result};
 use crate::machine::Link;
 use crate::progress::Reporter;
-use crate::report::PhaseKind;
 use crate::remote::{HostKey, Keys, Session};
+use crate::report::PhaseKind;
 use crate::scenario::{Action, Scenario};
 use crate::timeline::{Event, MachineEvent, Recorder, What};
 use indexmap::IndexMap;
@@ -69,6 +69,9 @@ impl Lab<'_> {
             self.reporter.began(host, "booting");
             self.watch.guard(host);
             links.push((host, self.cable.plug(host)?));
+            self.cable.sleep(host)?;
+            let plugged = !self.guest(host)?.unplugged;
+            self.cable.set_link(host, plugged)?;
         }
         // A machine takes a tenth of a second to get on its feet; none waits for another.
         std::thread::scope(|scope| {
@@ -83,7 +86,9 @@ impl Lab<'_> {
                     }))
                 })
                 .collect();
-            starting.into_iter().try_for_each(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))?)
+            starting
+                .into_iter()
+                .try_for_each(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))?)
         })?;
         self.await_boots(hosts, mark, from)
     }
@@ -133,7 +138,8 @@ impl Lab<'_> {
         let guest = self.guest(&booted.host)?;
         guest.boot_ids.push(booted.boot_id.clone());
         guest.kernel.clone_from(&booted.kernel);
-        let (address, keys, going_down) = (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
+        let (address, keys, going_down) =
+            (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
         std::thread::spawn(move || {
@@ -170,6 +176,14 @@ impl Lab<'_> {
         Ok(())
     }
 
+    /// Plugs or unplugs a host's link cable: its carrier goes, and nothing comes through.
+    pub(super) fn set_carrier(&mut self, host: &str, up: bool) -> Result<()> {
+        let guest = self.guest(host)?;
+        guest.machine.set_carrier(0, up)?;
+        guest.unplugged = !up;
+        self.cable.set_link(host, up)
+    }
+
     /// Adds the last lines of these hosts' consoles to an error.
     fn with_consoles(&self, mut error: Error, hosts: &[String]) -> Error {
         for host in hosts {
@@ -186,10 +200,10 @@ impl Lab<'_> {
             self.watch.unguard(&guest.name);
             guest.let_go();
             guest.programs.clear();
-            if guest.machine.is_on() {
-                if let Err(error) = guest.machine.power_off() {
-                    tracing::warn!("while ending '{}': {error}", guest.name);
-                }
+            if guest.machine.is_on()
+                && let Err(error) = guest.machine.power_off()
+            {
+                tracing::warn!("while ending '{}': {error}", guest.name);
             }
             guest.session = None;
         }
@@ -231,7 +245,10 @@ fn connect(
         .map_err(|e| e.during(&format!("logging in to host '{host}'")))?;
     let word = ask_kernel(&session, COMMAND_WITHIN).map_err(|e| e.during(&format!("asking host '{host}'")))?;
     if word.boot_id != boot_id {
-        return Err(Error::broken(format!("host '{host}' says two boot ids: {boot_id} on its console, {} over SSH", word.boot_id)));
+        return Err(Error::broken(format!(
+            "host '{host}' says two boot ids: {boot_id} on its console, {} over SSH",
+            word.boot_id
+        )));
     }
     Ok(Opened { session: Arc::new(session), word })
 }

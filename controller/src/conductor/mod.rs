@@ -53,7 +53,6 @@ pub struct Run {
     /// The error that ended it, if the lab broke or the user interrupted.
     pub error: Option<Error>,
 
-
     /// `events.jsonl`.
     pub timeline: Vec<Event>,
 }
@@ -85,7 +84,8 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     }
     .unwrap_or_else(assemble::Carried::broken);
     if let Some(error) = carried.error.as_ref().filter(|e| e.kind != Kind::Interrupted) {
-        tracing::error!("{error}");
+        // For the run's log; the terminal is told by whoever asked for the run.
+        tracing::info!("{error}");
     }
     outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, started, phases)
 }

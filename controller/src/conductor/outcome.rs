@@ -84,7 +84,9 @@ impl Run {
 /// The timeline in order, beside what was written as it came, and then in its place.
 fn write_events(folder: &Folder, timeline: &[Event]) -> Result<()> {
     let fresh = folder.private().join("events.jsonl");
-    let mut writer = EventWriter::new(std::io::BufWriter::new(fs::File::create(&fresh).broken(|| format!("cannot make {}", fresh.display()))?));
+    let mut writer = EventWriter::new(std::io::BufWriter::new(
+        fs::File::create(&fresh).broken(|| format!("cannot make {}", fresh.display()))?,
+    ));
     timeline.iter().try_for_each(|event| writer.write(event))?;
     drop(writer);
     fs::rename(&fresh, folder.file("events.jsonl")).broken(|| "cannot put events.jsonl in its place".to_owned())

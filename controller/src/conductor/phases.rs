@@ -52,7 +52,9 @@ mod tests {
     #[test]
     fn every_moment_belongs_to_one_phase_and_boots_and_waits_are_no_overhead() {
         let mut phases = Phases::start();
-        for (name, kind) in [("a", PhaseKind::Overhead), ("b", PhaseKind::Boot), ("c", PhaseKind::Wait), ("d", PhaseKind::Step)] {
+        for (name, kind) in
+            [("a", PhaseKind::Overhead), ("b", PhaseKind::Boot), ("c", PhaseKind::Wait), ("d", PhaseKind::Step)]
+        {
             std::thread::sleep(Duration::from_millis(2));
             phases.end(name, kind);
         }

@@ -3,9 +3,10 @@
 use super::lab::Lab;
 use super::watch::Mark;
 use crate::error::{Error, Result};
+use crate::image;
 use crate::remote::quote;
 use crate::report::PhaseKind;
-use crate::scenario::{Action, Pattern, Step, Until};
+use crate::scenario::{Action, Init, Pattern, Step, Until};
 use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,10 +71,10 @@ impl Lab<'_> {
             Action::PowerOff(host) => self.power_off(host),
             Action::PowerOn(host) => self.bring_up(std::slice::from_ref(host), index),
             Action::Reset(host) => self.restart(host, index, |lab, host| lab.guest(host)?.machine.reset()),
-            Action::Reboot(host) => self.restart(host, index, |lab, host| lab.ask_init(host, deadpeer_guest::REBOOT)),
+            Action::Reboot(host) => self.restart(host, index, |lab, host| lab.ask_init(host, image::reboot_command)),
             Action::Shutdown(host) => self.shut_down(host),
-            Action::Unplug(host) => self.guest(host)?.machine.set_carrier(0, false),
-            Action::Plug(host) => self.guest(host)?.machine.set_carrier(0, true),
+            Action::Unplug(host) => self.set_carrier(host, false),
+            Action::Plug(host) => self.set_carrier(host, true),
             Action::Cable(rules) => self.cable.set_rules(rules.clone()),
             Action::Pause(time) => self.watch.pass_time(Instant::now() + *time, |_| false),
         }
@@ -124,7 +125,9 @@ impl Lab<'_> {
                 _ => None,
             }
         });
-        let said = || if said.is_empty() { "it printed nothing".to_owned() } else { format!("it printed:\n{}", said.join("\n")) };
+        let said = || {
+            if said.is_empty() { "it printed nothing".to_owned() } else { format!("it printed:\n{}", said.join("\n")) }
+        };
         match found {
             Ok(None) => Ok(()),
             Ok(Some(how)) => Err(ended_instead(program, &until.what, &how).detail(said())),
@@ -139,7 +142,8 @@ impl Lab<'_> {
         if output.ended == Ended::Exit(0) {
             return Ok(());
         }
-        Err(Error::broken(format!("`{command}` on host '{host}' {}", output.ended)).detail(format!("{}{}", output.stdout, output.stderr)))
+        Err(Error::broken(format!("`{command}` on host '{host}' {}", output.ended))
+            .detail(format!("{}{}", output.stdout, output.stderr)))
     }
 
     /// Has something restart the host, and waits until it is up again.
@@ -152,7 +156,8 @@ impl Lab<'_> {
             What::Machine { host: on, event: MachineEvent::Reset { .. } } if on == host => Some(()),
             _ => None,
         })?;
-        self.watch.guard(host);
+        self.cable.sleep(host)?;
+        self.watch.guard_restart(host);
         self.guest(host)?.forget_boot();
         self.await_boots(&[host.to_owned()], mark, from)
     }
@@ -162,7 +167,7 @@ impl Lab<'_> {
         let mark = self.watch.mark();
         self.watch.unguard(host);
         self.guest(host)?.let_go();
-        self.ask_init(host, deadpeer_guest::SHUTDOWN)?;
+        self.ask_init(host, image::shutdown_command)?;
         self.watch.event(mark, INIT_WITHIN, &format!("host '{host}' to shut down"), |e| match &e.what {
             What::Machine { host: on, event: MachineEvent::ShutDown { .. } } if on == host => Some(()),
             _ => None,
@@ -174,7 +179,8 @@ impl Lab<'_> {
     }
 
     /// Asks init for a shutdown or a reboot. Its answer may never come: init ends our session too.
-    fn ask_init(&mut self, host: &str, command: &'static str) -> Result<()> {
+    fn ask_init(&mut self, host: &str, command: fn(Init) -> &'static str) -> Result<()> {
+        let command = command(self.scenario.hosts.get(host).map(|h| h.init).unwrap_or_default());
         let session = self.guest(host)?.session()?;
         std::thread::spawn(move || {
             if let Err(error) = session.run(command, INIT_WITHIN) {
@@ -196,7 +202,9 @@ fn ended_instead(program: &str, wanted: &Pattern, how: &Ended) -> Error {
 /// Whose time the rest of a step is; a boot that it asked for has been counted by then.
 fn kind_of(action: &Action) -> PhaseKind {
     match action {
-        Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. } if until.is_none() => {
+        Action::Start { until, .. } | Action::Type { until, .. } | Action::EndInput { until, .. }
+            if until.is_none() =>
+        {
             PhaseKind::Step
         }
         Action::Start { .. }

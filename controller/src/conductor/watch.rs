@@ -26,10 +26,22 @@ pub(super) struct Watch {
     events: Vec<Event>,
     /// Hosts that are meant to be alive: whatever ends them is a fault.
     guarded: BTreeSet<String>,
+    /// Hosts that a step is restarting: until they are up, a reset is no news. (SeaBIOS itself resets a machine once more after
+    /// a reset, to start from a clean copy of itself.)
+    restarting: BTreeSet<String>,
     /// `events.jsonl` as it grows, for a controller that does not come to its end.
     written: Option<EventWriter<File>>,
-    /// Faults seen and not yet told.
-    fault: Option<Error>,
+    /// The fault that was seen and is not yet told.
+    fault: Option<Fault>,
+}
+
+/// What broke.
+#[derive(Debug)]
+enum Fault {
+    /// The cause, as far as anybody can tell.
+    Cause(Error),
+    /// Something that has a cause behind it, more often than not: a cut control channel.
+    Symptom(Error),
 }
 
 /// Where in the collected events a wait begins to look.
@@ -43,7 +55,15 @@ impl Mark {
 
 impl Watch {
     pub(super) fn new(source: Receiver<Event>, interrupt: Interrupt) -> Self {
-        Self { source, interrupt, events: Vec::new(), guarded: BTreeSet::new(), written: None, fault: None }
+        Self {
+            source,
+            interrupt,
+            events: Vec::new(),
+            guarded: BTreeSet::new(),
+            restarting: BTreeSet::new(),
+            written: None,
+            fault: None,
+        }
     }
 
     /// Writes every event to `writer`, too, in the order of arrival.
@@ -55,6 +75,12 @@ impl Watch {
     /// From now on the end of this host's machine is a fault.
     pub(super) fn guard(&mut self, host: &str) {
         self.guarded.insert(host.to_owned());
+    }
+
+    /// As [`Watch::guard`], for a host that was just reset.
+    pub(super) fn guard_restart(&mut self, host: &str) {
+        self.guard(host);
+        self.restarting.insert(host.to_owned());
     }
 
     /// From now on this host may go down: a step asked for it.
@@ -103,7 +129,10 @@ impl Watch {
     ///
     /// # Errors
     /// Its own error, or the fault or interrupt that came first. The thread is left to end by its own deadline then.
-    pub(super) fn perform<T: Send + 'static>(&mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) fn perform<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (done, result) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || done.send(work()));
         self.result(&result)
@@ -116,7 +145,9 @@ impl Watch {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => return Err(self.second_opinion(error)),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Error::broken("a worker thread of the controller died")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::broken("a worker thread of the controller died"));
+                }
             }
             while let Ok(event) = self.source.try_recv() {
                 self.take(event);
@@ -148,13 +179,13 @@ impl Watch {
     /// The machine's own account is better than "the connection was cut": gives it a moment to come.
     fn second_opinion(&mut self, error: Error) -> Error {
         let deadline = Instant::now() + SECOND_OPINION;
-        while Instant::now() < deadline {
-            if let Err(fault) = self.check() {
-                return fault.detail(format!("and so: {}", error.fact));
+        while Instant::now() < deadline && !self.interrupt.raised() {
+            match self.fault.take() {
+                Some(Fault::Cause(cause)) => return cause.detail(format!("and so: {}", error.fact)),
+                Some(Fault::Symptom(_)) | None => self.receive(TICK),
             }
-            self.receive(TICK);
         }
-        error
+        if self.interrupt.raised() { Error::interrupted() } else { error }
     }
 
     fn check(&mut self) -> Result<()> {
@@ -162,7 +193,8 @@ impl Watch {
             return Err(Error::interrupted());
         }
         match self.fault.take() {
-            Some(fault) => Err(fault),
+            Some(Fault::Cause(error)) => Err(error),
+            Some(Fault::Symptom(error)) => Err(self.second_opinion(error)),
             None => Ok(()),
         }
     }
@@ -178,42 +210,52 @@ impl Watch {
 
     fn take(&mut self, event: Event) {
         if let What::Machine { host, event: machine } = &event.what {
-            if self.guarded.contains(host) && self.fault.is_none() {
-                self.fault = fault(host, machine, event.at);
+            if matches!(machine, MachineEvent::Booted { .. }) {
+                self.restarting.remove(host);
+            }
+            let again = matches!(machine, MachineEvent::Reset { .. }) && self.restarting.contains(host);
+            if self.guarded.contains(host) && !matches!(self.fault, Some(Fault::Cause(_))) && !again {
+                self.fault = fault(host, machine, event.at).or(self.fault.take());
             }
         }
         if let Some(Err(error)) = self.written.as_mut().map(|writer| writer.write(&event)) {
             self.written = None;
-            self.fault.get_or_insert(error);
+            self.fault.get_or_insert(Fault::Cause(error));
         }
         self.events.push(event);
     }
 }
 
-/// The error that a machine's event means while the machine is meant to be alive.
-fn fault(host: &str, event: &MachineEvent, at: LabTime) -> Option<Error> {
-    match event {
+/// What a machine's event means while the machine is meant to be alive.
+fn fault(host: &str, event: &MachineEvent, at: LabTime) -> Option<Fault> {
+    let broken = |fact: String| Some(Error::broken(fact));
+    let cause = match event {
         MachineEvent::Died { how, words } => {
-            Some(Error::broken(format!("the machine of host '{host}' ended by itself at {at} s: it {how}")).detail(words.clone()))
+            broken(format!("the machine of host '{host}' ended by itself at {at} s: it {how}"))
+                .map(|e| e.detail(words.clone()))
         }
-        MachineEvent::Stopped => Some(
-            Error::broken(format!("the machine of host '{host}' was stopped from outside (SIGSTOP) at {at} s"))
-                .detail("A guest that stands still cannot testify; what its peers saw meanwhile is not its doing."),
-        ),
+        MachineEvent::Stopped => {
+            broken(format!("the machine of host '{host}' was stopped from outside (SIGSTOP) at {at} s")).map(|e| {
+                e.detail("A guest that stands still cannot testify; what its peers saw meanwhile is not its doing.")
+            })
+        }
         MachineEvent::Panicked { line } => {
-            Some(Error::broken(format!("the kernel of host '{host}' panicked at {at} s")).detail(line.clone()))
+            broken(format!("the kernel of host '{host}' panicked at {at} s")).map(|e| e.detail(line.clone()))
         }
+        MachineEvent::BootFailed { what } => broken(format!("host '{host}' cannot boot: {what}")),
         MachineEvent::ShutDown { reason } => {
-            Some(Error::broken(format!("host '{host}' shut down unasked at {at} s (the hypervisor says: {reason})")))
+            broken(format!("host '{host}' shut down unasked at {at} s (the hypervisor says: {reason})"))
         }
         MachineEvent::Reset { reason } => {
-            Some(Error::broken(format!("host '{host}' was reset unasked at {at} s (the hypervisor says: {reason})")))
+            broken(format!("host '{host}' was reset unasked at {at} s (the hypervisor says: {reason})"))
         }
         MachineEvent::ControlLost { why } => {
-            Some(Error::broken(format!("the control channel to host '{host}' was cut at {at} s: {why}")))
+            let error = Error::broken(format!("the control channel to host '{host}' was cut at {at} s: {why}"));
+            return Some(Fault::Symptom(error));
         }
         _ => None,
-    }
+    };
+    cause.map(Fault::Cause)
 }
 
 #[cfg(test)]
@@ -273,13 +315,44 @@ mod tests {
     }
 
     #[test]
+    fn a_reset_after_a_reset_is_no_fault_until_the_host_is_up() {
+        let (recorder, mut watch, _) = watch();
+        let reset = || machine(MachineEvent::Reset { reason: "guest-reset".into() });
+        watch.guard_restart("server");
+        recorder.note(reset());
+        recorder.note(machine(MachineEvent::Booted { boot_id: "b".into(), kernel: "k".into() }));
+        assert!(watch.pass_time(Instant::now() + Duration::from_millis(50), |_| false).is_ok());
+        recorder.note(reset());
+        let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+        assert!(error.fact.contains("reset unasked"), "{error}");
+    }
+
+    #[test]
     fn the_interrupt_ends_a_wait_and_blocking_work() {
         let (_recorder, mut watch, interrupt) = watch();
         interrupt.raise();
-        assert_eq!(watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err().fact, "interrupted");
+        assert_eq!(
+            watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err().fact,
+            "interrupted"
+        );
         let (_never, gate) = channel::<()>();
-        let work = watch.perform(move || gate.recv_timeout(Duration::from_secs(5)).map_err(|e| Error::broken(e.to_string())));
+        let work =
+            watch.perform(move || gate.recv_timeout(Duration::from_secs(5)).map_err(|e| Error::broken(e.to_string())));
         assert_eq!(work.unwrap_err().fact, "interrupted");
+    }
+
+    #[test]
+    fn a_channel_lost_with_its_machine_is_explained_by_the_machine_and_one_lost_alone_is_told() {
+        let lost = || machine(MachineEvent::ControlLost { why: "closed".into() });
+        let (recorder, mut watch, _) = watch();
+        watch.guard("server");
+        recorder.note(lost());
+        recorder.note(died());
+        let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+        assert!(error.fact.contains("ended by itself"), "{error}");
+        recorder.note(lost());
+        let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+        assert!(error.fact.contains("control channel to host 'server' was cut"), "{error}");
     }
 
     #[test]

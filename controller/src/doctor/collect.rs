@@ -1,14 +1,19 @@
 //! Looking at the host. Thin: what needs thought is a function of a text, and tested on texts.
 
-use super::facts::{Acceleration, Cache, CachedImage, Facts, Namespaces, Program, System, Terminal, Trouble, User};
-use crate::machine::qemu::{Info, Probe};
+use super::facts::{Acceleration, Cache, CachedImage, Facts, Program, System, Terminal, Trouble, User};
+use crate::error::Result;
+use crate::image::{self, Spec};
+use crate::machine::qemu::{Info, Kvm, Probe};
 use crate::progress::Reporter;
 use crate::report::Style;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, Uid, access};
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+
+/// Where Debian's archive keys are, by the age of their package.
+const KEYRINGS: [&str; 2] =
+    ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
 
 impl Facts {
     /// Looks at this host. Takes a moment where a guest is booted to try KVM, which `progress` tells.
@@ -21,9 +26,7 @@ impl Facts {
             acceleration: acceleration(qemu.as_ref().ok(), progress),
             qemu: qemu.map(program).map_err(Trouble::from),
             qemu_img: Info::qemu_img().map(program).map_err(Trouble::from),
-            mmdebstrap: find("mmdebstrap"),
-            mke2fs: find("mke2fs"),
-            namespaces: namespaces(&user),
+            lacking: lacking(),
             cache: cache(),
             images: images(),
             terminal: terminal(),
@@ -78,16 +81,34 @@ fn acceleration(qemu: Option<&Info>, progress: &Reporter) -> Acceleration {
     let Some(qemu) = qemu else {
         return untried("whether KVM works cannot be tried without QEMU", None);
     };
-    let Some((kernel, initrd)) = any_kernel() else {
+    // One that is intact and of this version's recipe: any other would be built anew.
+    let ready = image::list()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|image| image.damage.is_none() && image.current)
+        .map(|image| Spec { suite: image.suite })
+        .next();
+    let Some(spec) = ready else {
         return untried(
             "whether KVM works is tried with a guest, and none is built yet",
             Some("controller image build"),
         );
     };
-    match Probe::new(&kernel, &initrd, &cache_folder()).kvm(qemu, progress) {
-        Ok(kvm) => Acceleration::Kvm(kvm),
-        Err(error) => Acceleration::Untried(error.into()),
+    let tried = || -> Result<Kvm> {
+        let image = image::ensure(&spec, progress, &|| false)?;
+        Probe::new(&image.kernel, &image.initrd, &image::cache_folder()?).kvm(qemu, progress)
+    };
+    tried().map_or_else(|error| Acceleration::Untried(error.into()), Acceleration::Kvm)
+}
+
+/// Which tools and files for building an image are not here.
+fn lacking() -> Vec<(&'static str, &'static str)> {
+    let mut lacking = image::TOOLS.to_vec();
+    lacking.retain(|(tool, _)| find(tool).is_none());
+    if !KEYRINGS.iter().any(|keyring| Path::new(keyring).exists()) {
+        lacking.push(("Debian's archive keys", "debian-archive-keyring"));
     }
+    lacking
 }
 
 /// An executable of this name on the `PATH`, or where Debian keeps what an ordinary user's `PATH` lacks.
@@ -97,36 +118,14 @@ fn find(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| file.is_file() && access(file, AccessFlags::X_OK).is_ok())
 }
 
-fn namespaces(user: &User) -> Namespaces {
-    let has_range =
-        |file| read_to_string(file).is_ok_and(|text| range_of(&text, &user.name, Uid::effective().as_raw()));
-    let confined: Option<u8> = number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-    Namespaces {
-        limit: number("/proc/sys/user/max_user_namespaces"),
-        allowed: number("/proc/sys/kernel/unprivileged_userns_clone").map(|n: u8| n != 0),
-        confined: confined == Some(1) && !Path::new("/etc/apparmor.d/mmdebstrap").exists(),
-        subuid: has_range("/etc/subuid"),
-        subgid: has_range("/etc/subgid"),
-        newuidmap: find("newuidmap"),
-    }
-}
-
-fn number<T: FromStr>(file: &str) -> Option<T> {
-    read_to_string(file).ok()?.trim().parse().ok()
-}
-
-/// Does a subuid(5) give the user, by name or number, a range in which all of Debian's ids have room?
-pub(super) fn range_of(subuid: &str, name: &str, uid: u32) -> bool {
-    const DEBIAN_IDS: u64 = 65536;
-    subuid.lines().any(|line| {
-        let mut fields = line.trim().split(':');
-        let whose = fields.next().is_some_and(|owner| owner == name || owner == uid.to_string());
-        whose && fields.nth(1).and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count >= DEBIAN_IDS)
-    })
-}
-
 fn cache() -> Cache {
-    let folder = cache_folder();
+    let folder = match image::cache_folder() {
+        Ok(folder) => folder,
+        Err(error) => {
+            let why = Some(error.fact);
+            return Cache { folder: "~/.cache/deadpeer".into(), read_only: why, free: None, file_system: None };
+        }
+    };
     // It is made by the first build; until then its nearest parent tells.
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
     let written = access(there, AccessFlags::W_OK | AccessFlags::X_OK);
@@ -141,6 +140,12 @@ fn cache() -> Cache {
     }
 }
 
+fn images() -> Result<Vec<CachedImage>, Trouble> {
+    let cached =
+        |image: image::Entry| CachedImage { suite: image.suite, size: image.size / (1 << 20), damage: image.damage };
+    Ok(image::list()?.into_iter().map(cached).collect())
+}
+
 /// The kind of the file system that holds `path`, by a `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
 pub(super) fn file_system_of(mountinfo: &str, path: &Path) -> Option<String> {
     let mounts = mountinfo.lines().filter_map(|line| {
@@ -152,20 +157,6 @@ pub(super) fn file_system_of(mountinfo: &str, path: &Path) -> Option<String> {
     // Of those that hold it the deepest; of several on one point the last, which hides the others.
     let holding = mounts.filter(|(point, _)| path.starts_with(point));
     holding.max_by_key(|(point, _)| point.components().count()).map(|(_, kind)| kind.to_owned())
-}
-
-// Until the image room is there.
-fn cache_folder() -> PathBuf {
-    let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from).join(".cache");
-    std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("deadpeer")
-}
-
-fn any_kernel() -> Option<(PathBuf, PathBuf)> {
-    None
-}
-
-fn images() -> Result<Vec<CachedImage>, Trouble> {
-    Err(Trouble { fact: "images cannot be listed yet".to_owned(), help: None })
 }
 
 fn terminal() -> Terminal {

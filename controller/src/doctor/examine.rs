@@ -2,14 +2,15 @@
 
 use super::facts::{Acceleration, CachedImage, Facts, Program, System, Trouble};
 use super::{Diagnosis, Finding, State};
+use crate::image;
 use crate::machine::qemu::Kvm;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
 /// Memory that a run needs, in MiB: two guests of 256, and the controller and QEMU themselves.
 const RUN_MEMORY: u64 = 700;
 
-/// Space that building an image takes, in MiB, the downloaded packages included.
-const BUILD_SPACE: u64 = 2048;
+/// Space that building an image takes, in MiB.
+const BUILD_SPACE: u64 = image::SPACE_NEEDED.div_ceil(1 << 20);
 
 /// Space that a run takes, in MiB: the hosts' overlays, the captured frames.
 const RUN_SPACE: u64 = 128;
@@ -30,9 +31,7 @@ pub fn examine(facts: &Facts) -> Diagnosis {
         program("qemu", "QEMU", &facts.qemu),
         program("qemu-img", "qemu-img", &facts.qemu_img),
         accelerator(&facts.acceleration),
-        tool(facts, "mmdebstrap", facts.mmdebstrap.as_ref(), "mmdebstrap"),
-        tool(facts, "mke2fs", facts.mke2fs.as_ref(), "e2fsprogs"),
-        namespaces(facts),
+        image_tools(facts),
         cache(facts),
         images(facts),
         terminal(facts),
@@ -135,64 +134,17 @@ fn install(facts: &Facts, package: &str) -> String {
     as_root(facts, &format!("apt-get install --no-install-recommends {package}"))
 }
 
-fn tool(facts: &Facts, name: &'static str, path: Option<&PathBuf>, package: &str) -> Finding {
-    match path {
-        Some(path) => ok(name, format!("{name} ({})", path.display())),
-        None => {
-            let fact = format!("{name} is missing, which building an image needs");
-            found(name, for_building(facts), fact, install(facts, package))
-        }
+fn image_tools(facts: &Facts) -> Finding {
+    const ID: &str = "image-tools";
+    if facts.lacking.is_empty() {
+        return ok(ID, "all tools that build an image are there");
     }
-}
-
-fn namespaces(facts: &Facts) -> Finding {
-    const ID: &str = "user-namespaces";
-    let namespaces = &facts.namespaces;
-    if facts.user.root {
-        return ok(ID, "user namespaces are not needed, as you are root");
-    }
-    let (mut lacks, mut mends) = (Vec::new(), Vec::new());
-    let mut lack = |fact: String, mend: String| {
-        lacks.push(fact);
-        mends.push(mend);
-    };
-    if namespaces.limit == Some(0) {
-        lack(
-            "the kernel's limit of user namespaces is 0".to_owned(),
-            as_root(facts, "sysctl --write user.max_user_namespaces=10000"),
-        );
-    }
-    if namespaces.allowed == Some(false) {
-        lack(
-            "the kernel forbids them to ordinary users".to_owned(),
-            as_root(facts, "sysctl --write kernel.unprivileged_userns_clone=1"),
-        );
-    }
-    if namespaces.confined {
-        lack(
-            "AppArmor forbids them to mmdebstrap".to_owned(),
-            as_root(facts, "sysctl --write kernel.apparmor_restrict_unprivileged_userns=0"),
-        );
-    }
-    for (there, file, option) in
-        [(namespaces.subuid, "/etc/subuid", "--add-subuids"), (namespaces.subgid, "/etc/subgid", "--add-subgids")]
-    {
-        if !there {
-            let name = &facts.user.name;
-            lack(
-                format!("{file} has no range for {name}"),
-                as_root(facts, &format!("usermod {option} 100000-165535 {name}")),
-            );
-        }
-    }
-    if namespaces.newuidmap.is_none() {
-        lack("newuidmap is missing".to_owned(), install(facts, "uidmap"));
-    }
-    if lacks.is_empty() {
-        return ok(ID, format!("{} may build images, in user namespaces", facts.user.name));
-    }
-    let fact = format!("{} cannot build an image: {}", facts.user.name, lacks.join("; "));
-    found(ID, for_building(facts), fact, mends.join("\n"))
+    let tools: Vec<&str> = facts.lacking.iter().map(|(tool, _)| *tool).collect();
+    // A package may bring several.
+    let packages: BTreeSet<&str> = facts.lacking.iter().map(|(_, package)| *package).collect();
+    let packages: Vec<&str> = packages.into_iter().collect();
+    let fact = format!("building an image takes what is missing: {}", tools.join(", "));
+    found(ID, for_building(facts), fact, install(facts, &packages.join(" ")))
 }
 
 fn cache(facts: &Facts) -> Finding {

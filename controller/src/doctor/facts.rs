@@ -17,12 +17,8 @@ pub struct Facts {
     pub qemu_img: Result<Program, Trouble>,
     /// What an accelerator did.
     pub acceleration: Acceleration,
-    /// Builds the guests' disk; where it was found.
-    pub mmdebstrap: Option<PathBuf>,
-    /// Makes the guests' file system; where it was found.
-    pub mke2fs: Option<PathBuf>,
-    /// What an ordinary user needs for building a disk.
-    pub namespaces: Namespaces,
+    /// What building an image takes and is not there: tool, and the Debian package that brings it.
+    pub lacking: Vec<(&'static str, &'static str)>,
     /// Where images are kept.
     pub cache: Cache,
     /// The images there; an error where they cannot be listed.
@@ -88,24 +84,6 @@ pub enum Acceleration {
     Kvm(Kvm),
     /// It could not be tried, and why: "no guest kernel is built yet". With what makes it possible.
     Untried(Trouble),
-}
-
-/// What the kernel and the system's files say about user namespaces (user_namespaces(7), subuid(5)).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Namespaces {
-    /// `user.max_user_namespaces`.
-    pub limit: Option<u64>,
-    /// `kernel.unprivileged_userns_clone`, which Debian's kernels have; false: forbidden.
-    pub allowed: Option<bool>,
-    /// `kernel.apparmor_restrict_unprivileged_userns`, which Ubuntu's kernels have, is on, and no profile
-    /// excepts mmdebstrap.
-    pub confined: bool,
-    /// The user has a range in `/etc/subuid`.
-    pub subuid: bool,
-    /// The user has a range in `/etc/subgid`.
-    pub subgid: bool,
-    /// newuidmap(1); where it was found.
-    pub newuidmap: Option<PathBuf>,
 }
 
 /// Where images are kept.

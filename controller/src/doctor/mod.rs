@@ -17,26 +17,14 @@ mod facts;
 mod tests;
 
 pub use examine::examine;
-pub use facts::{Acceleration, Cache, CachedImage, Facts, Namespaces, Program, System, Terminal, Trouble, User};
+pub use facts::{Acceleration, Cache, CachedImage, Facts, Program, System, Terminal, Trouble, User};
 
 use serde::Serialize;
 use std::fmt;
 
 /// What is examined, in this order.
-pub const IDS: [&str; 12] = [
-    "system",
-    "cores",
-    "memory",
-    "qemu",
-    "qemu-img",
-    "accelerator",
-    "mmdebstrap",
-    "mke2fs",
-    "user-namespaces",
-    "cache",
-    "images",
-    "terminal",
-];
+pub const IDS: [&str; 10] =
+    ["system", "cores", "memory", "qemu", "qemu-img", "accelerator", "image-tools", "cache", "images", "terminal"];
 
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::collect::{file_system_of, memory, pretty_name, range_of};
+use super::collect::{file_system_of, memory, pretty_name};
 use super::*;
 use crate::machine::qemu::Kvm;
 use std::path::Path;
@@ -20,16 +20,7 @@ fn good() -> Facts {
         qemu: Ok(program("/usr/bin/qemu-system-x86_64")),
         qemu_img: Ok(program("/usr/bin/qemu-img")),
         acceleration: Acceleration::Kvm(Kvm::Works { millis: 420 }),
-        mmdebstrap: Some("/usr/bin/mmdebstrap".into()),
-        mke2fs: Some("/usr/sbin/mke2fs".into()),
-        namespaces: Namespaces {
-            limit: Some(15000),
-            allowed: Some(true),
-            confined: false,
-            subuid: true,
-            subgid: true,
-            newuidmap: Some("/usr/bin/newuidmap".into()),
-        },
+        lacking: vec![],
         cache: Cache {
             folder: "/home/student/.cache/deadpeer".into(),
             read_only: None,
@@ -83,17 +74,17 @@ fn every_finding_is_there_once_and_in_order_whatever_the_host_lacks() {
 #[test]
 fn json_has_the_documented_fields() {
     let mut facts = good();
-    facts.mke2fs = None;
+    facts.lacking = vec![("mke2fs", "e2fsprogs"), ("xz", "xz-utils"), ("debugfs", "e2fsprogs")];
     let json = serde_json::to_value(examine(&facts)).unwrap();
     assert_eq!(json["ready"], true);
-    let finding = &json["findings"][7];
+    let finding = &json["findings"][6];
     assert_eq!(
         finding,
         &serde_json::json!({
-            "id": "mke2fs",
+            "id": "image-tools",
             "state": "warning",
-            "fact": "mke2fs is missing, which building an image needs",
-            "mend": "sudo apt-get install --no-install-recommends e2fsprogs",
+            "fact": "building an image takes what is missing: mke2fs, xz, debugfs",
+            "mend": "sudo apt-get install --no-install-recommends e2fsprogs xz-utils",
         })
     );
     assert_eq!(json["findings"][0]["mend"], serde_json::Value::Null);
@@ -104,7 +95,7 @@ fn text_says_what_mends_below_what_is_wrong() {
     let mut facts = good();
     facts.system.cores = 1;
     facts.images = Ok(vec![]);
-    facts.mke2fs = None;
+    facts.lacking = vec![("mke2fs", "e2fsprogs"), ("xz", "xz-utils"), ("debugfs", "e2fsprogs")];
     insta::assert_snapshot!(examine(&facts).to_string());
 }
 
@@ -151,71 +142,34 @@ fn kvm_that_does_not_work_is_a_warning_that_says_tcg() {
 fn tools_for_building_are_missing_only_while_there_is_no_image() {
     let without = |images: Vec<CachedImage>| {
         move |f: &mut Facts| {
-            f.mmdebstrap = None;
+            f.lacking = vec![("mmdebstrap", "mmdebstrap")];
             f.images = Ok(images);
         }
     };
     let command = "sudo apt-get install --no-install-recommends mmdebstrap";
-    assert_found("mmdebstrap", without(vec![]), State::Missing, "mmdebstrap is missing", command);
-    assert_found("mmdebstrap", without(vec![image("trixie")]), State::Warning, "mmdebstrap is missing", command);
+    assert_found("image-tools", without(vec![]), State::Missing, "is missing: mmdebstrap", command);
+    assert_found("image-tools", without(vec![image("trixie")]), State::Warning, "is missing: mmdebstrap", command);
     let damaged = CachedImage { damage: Some("cut short".to_owned()), ..image("trixie") };
-    assert_found("mmdebstrap", without(vec![damaged]), State::Missing, "mmdebstrap is missing", command);
+    assert_found("image-tools", without(vec![damaged]), State::Missing, "is missing: mmdebstrap", command);
 }
 
 #[test]
-fn root_needs_neither_sudo_nor_user_namespaces() {
+fn root_needs_no_sudo() {
     let root = |f: &mut Facts| {
         f.user.root = true;
-        f.mke2fs = None;
-        f.namespaces.subuid = false;
+        f.lacking = vec![("mke2fs", "e2fsprogs")];
     };
-    let (finding, _) = after("mke2fs", root);
+    let (finding, _) = after("image-tools", root);
     assert_eq!(finding.mend.unwrap(), "apt-get install --no-install-recommends e2fsprogs");
-    assert_found("user-namespaces", root, State::Ok, "as you are root", "");
-}
-
-#[test]
-fn every_obstacle_to_user_namespaces_is_told_with_its_own_mend() {
-    let none = |change: fn(&mut Namespaces)| {
-        move |f: &mut Facts| {
-            f.images = Ok(vec![]);
-            change(&mut f.namespaces);
-        }
-    };
-    let missing = |change, fact, mend| assert_found("user-namespaces", none(change), State::Missing, fact, mend);
-    missing(|n| n.limit = Some(0), "limit of user namespaces is 0", "sudo sysctl --write user.max_user_namespaces");
-    missing(|n| n.allowed = Some(false), "kernel forbids them", "kernel.unprivileged_userns_clone=1");
-    missing(|n| n.confined = true, "AppArmor", "kernel.apparmor_restrict_unprivileged_userns=0");
-    missing(
-        |n| n.subuid = false,
-        "/etc/subuid has no range for student",
-        "usermod --add-subuids 100000-165535 student",
-    );
-    missing(|n| n.subgid = false, "/etc/subgid has no range", "usermod --add-subgids 100000-165535 student");
-    missing(|n| n.newuidmap = None, "newuidmap is missing", "sudo apt-get install --no-install-recommends uidmap");
-    let (finding, _) = after(
-        "user-namespaces",
-        none(|n| {
-            n.subuid = false;
-            n.newuidmap = None;
-        }),
-    );
-    assert_eq!(finding.mend.unwrap().lines().count(), 2);
-}
-
-#[test]
-fn a_kernel_without_the_namespace_switches_is_fine() {
-    let change = |f: &mut Facts| (f.namespaces.limit, f.namespaces.allowed) = (None, None);
-    assert_found("user-namespaces", change, State::Ok, "student may build images", "");
 }
 
 #[test]
 fn the_cache_must_be_writable_and_have_room() {
     let change = |f: &mut Facts| f.cache.read_only = Some("Permission denied".to_owned());
     assert_found("cache", change, State::Missing, "cannot be written: Permission denied", "XDG_CACHE_HOME");
-    let nearly_full = |f: &mut Facts| f.cache.free = Some(1000);
-    assert_found("cache", nearly_full, State::Ok, "1000 MiB free", "");
-    let no_image_yet = |f: &mut Facts| (f.cache.free, f.images) = (Some(1000), Ok(vec![]));
+    let nearly_full = |f: &mut Facts| f.cache.free = Some(500);
+    assert_found("cache", nearly_full, State::Ok, "500 MiB free", "");
+    let no_image_yet = |f: &mut Facts| (f.cache.free, f.images) = (Some(500), Ok(vec![]));
     assert_found("cache", no_image_yet, State::Missing, "building an image takes", "controller image remove");
 }
 
@@ -258,17 +212,6 @@ fn reads_meminfo() {
     assert_eq!(memory(text), Some((24105, 23017)));
     assert_eq!(memory("MemTotal: 1024 kB\n"), None, "kernels before 3.14");
     assert_eq!(memory("MemTotal: many kB\nMemAvailable: 1 kB"), None);
-}
-
-#[test]
-fn a_range_of_ids_is_the_users_own_and_large_enough() {
-    let text =
-        "# ranges\nteacher:100000:65536\nstudent:165536:65536\n1001:231072:65536\nguest:1:1000\nbroken\nother:x:y\n";
-    assert!(range_of(text, "student", 1000));
-    assert!(range_of(text, "nobody-by-name", 1001), "by number");
-    for nobody in ["stud", "guest", "broken", "other", ""] {
-        assert!(!range_of(text, nobody, 7), "{nobody}");
-    }
 }
 
 #[test]

@@ -1,200 +1,217 @@
-//! The images in the user's cache folder: found, built where they are missing, listed, removed.
+//! The cache: a folder per image, a lock per key, and leftovers of builders that died.
 //!
-//! `$XDG_CACHE_HOME/deadpeer/images/KEY/` is an image, `KEY.lock` beside it is locked (flock(2)): shared by those who use the image,
-//! exclusively by the one who builds or removes it. `KEY.building` is work in progress; since only the holder of the exclusive lock
-//! works there, one that is there when the lock is taken was left by a builder that died.
+//! `images/KEY/` is an image, whole; `images/KEY.lock` is locked (flock(2)) shared while an image is used and exclusively
+//! while it is built or removed; `images/.building-KEY/` is a build under way. The kernel drops a lock when its holder
+//! dies, however it dies, so a building folder that is found by whoever holds the lock belongs to nobody.
 
-use super::{Image, Spec, build, intact};
 use crate::error::{Context, Error, Result};
-use crate::progress::Reporter;
-use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use std::fs::{self, DirBuilder, File};
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-/// Name of an image's line of progress.
-pub(super) const LINE: &str = "image";
+/// How often a lock that somebody else holds is tried again, and the caller asked whether the user interrupted.
+const TICK: Duration = Duration::from_millis(50);
 
-/// A lock on an image's key; shared, while the image is used.
-pub(super) type Held = Flock<File>;
-
-/// An image in the cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its key.
-    pub key: String,
-    /// Debian's suite.
-    pub suite: String,
-    /// Release of its kernel.
-    pub kernel_release: String,
-    /// What it takes on disk, in bytes.
-    pub bytes: u64,
-    /// When it was built.
-    pub built: SystemTime,
-    /// None if it is intact; else what is wrong with it.
-    pub damage: Option<String>,
-}
-
-/// The folder of everything that Deadpeer caches, made if need be: `$XDG_CACHE_HOME/deadpeer`, or `~/.cache/deadpeer`, mode 700.
+/// Where images are kept: `$XDG_CACHE_HOME/deadpeer/images`, or `~/.cache/deadpeer/images` (XDG Base Directory
+/// Specification: a relative path in the variable is not valid, and is ignored).
 ///
 /// # Errors
-/// It cannot be made, or neither variable is set.
+/// When neither the variable nor a home folder is known.
 pub fn cache_folder() -> Result<PathBuf> {
-    let folder = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
-    let path = base.ok_or_else(|| Error::broken("there is no cache folder: neither XDG_CACHE_HOME nor HOME is set"))?.join("deadpeer");
-    DirBuilder::new().recursive(true).mode(0o700).create(&path).broken(|| format!("cannot make the cache folder {}", path.display()))?;
-    Ok(path)
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_CACHE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("deadpeer/images"))
+        .ok_or_else(|| {
+            Error::usage("there is no cache folder: neither XDG_CACHE_HOME nor HOME is an absolute path")
+                .help("export XDG_CACHE_HOME=/some/folder")
+        })
 }
 
-fn images() -> Result<PathBuf> {
-    let path = cache_folder()?.join("images");
-    DirBuilder::new().recursive(true).mode(0o700).create(&path).broken(|| format!("cannot make {}", path.display()))?;
-    Ok(path)
-}
+/// A held lock of a key. Dropping it lets go.
+#[derive(Debug)]
+pub(super) struct Held(#[allow(dead_code)] Flock<File>);
 
-/// See [`super::ensure`].
-pub(super) fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) -> Result<Image> {
-    spec.check()?;
-    let (images, key) = (images()?, spec.key());
-    let folder = images.join(&key);
-    let shared = lock(&images, &key, FlockArg::LockSharedNonblock, reporter, interrupted)?;
-    if let Ok(found) = intact::check(&folder) {
-        return Ok(image(&folder, found, false, shared));
+/// The cache in one folder.
+#[derive(Debug, Clone)]
+pub(super) struct Cache(PathBuf);
+
+impl Cache {
+    /// Opens the cache folder, making it (mode 700) if it is missing.
+    pub(super) fn open(folder: PathBuf) -> Result<Self> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .broken(|| format!("cannot make the cache folder {}", folder.display()))?;
+        Ok(Self(folder))
     }
-    // Both may want to build: neither can while the other holds its share.
-    drop(shared);
-    let exclusive = lock(&images, &key, FlockArg::LockExclusiveNonblock, reporter, interrupted)?;
-    let working = images.join(format!("{key}.building"));
-    clear(&working)?;
-    let (found, built) = match intact::check(&folder) {
-        // The other one built it meanwhile.
-        Ok(found) => (found, false),
-        Err(damage) => {
-            if folder.exists() {
-                tracing::warn!("the cached image {key} is damaged ({}); building it anew", damage.fact);
-                clear(&folder)?;
+
+    /// Where the image of a key is, if it is there.
+    pub(super) fn image(&self, key: &str) -> PathBuf {
+        self.0.join(key)
+    }
+
+    /// The keys of all images that are there, sorted.
+    pub(super) fn keys(&self) -> Result<Vec<String>> {
+        let cannot = || format!("cannot read the cache folder {}", self.0.display());
+        let mut keys = Vec::new();
+        for entry in std::fs::read_dir(&self.0).broken(cannot)? {
+            let entry = entry.broken(cannot)?;
+            if let (Ok(name), true) = (entry.file_name().into_string(), entry.path().is_dir())
+                && !name.starts_with('.')
+            {
+                keys.push(name);
             }
-            let done = build::build(spec, &key, &working, reporter, interrupted);
-            let moved = done.and_then(|()| fs::rename(&working, &folder).broken(|| format!("cannot put the image into {}", folder.display())));
-            if let Err(error) = moved {
-                clear(&working)?;
-                return Err(error);
-            }
-            (intact::check(&folder)?, true)
         }
-    };
-    exclusive.relock(FlockArg::LockShared).broken(|| format!("cannot keep the image {key}"))?;
-    Ok(image(&folder, found, built, exclusive))
-}
-
-fn image(folder: &Path, lock: super::Lock, built: bool, held: Held) -> Image {
-    Image {
-        key: lock.key,
-        kernel: folder.join(build::KERNEL),
-        initrd: folder.join(build::INITRD),
-        disk: folder.join(build::DISK),
-        lock: folder.join(intact::LOCK),
-        kernel_release: lock.kernel_release,
-        built,
-        _held: held,
+        keys.sort();
+        Ok(keys)
     }
-}
 
-/// Takes the lock of a key; while somebody else has it, says so and waits.
-fn lock(images: &Path, key: &str, how: FlockArg, reporter: &Reporter, interrupted: &dyn Fn() -> bool) -> Result<Held> {
-    let path = images.join(format!("{key}.lock"));
-    let mut waiting = false;
-    let mut file = File::options().create(true).append(true).open(&path).broken(|| format!("cannot open {}", path.display()))?;
-    loop {
-        match Flock::lock(file, how) {
-            Ok(held) => {
-                if waiting {
-                    reporter.done(LINE, "the other controller is done with the image");
-                }
+    /// Waits for a key's lock. `waiting` is called once if somebody else holds it.
+    pub(super) fn lock(
+        &self,
+        key: &str,
+        kind: LockKind,
+        interrupted: &dyn Fn() -> bool,
+        waiting: &mut dyn FnMut(),
+    ) -> Result<Held> {
+        let mut told = false;
+        loop {
+            if let Some(held) = self.try_lock(key, kind)? {
                 return Ok(held);
             }
-            Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => file = back,
-            Err((_, error)) => return Err(Error::broken(format!("cannot lock {}: {error}", path.display()))),
-        }
-        if interrupted() {
-            return Err(Error::interrupted());
-        }
-        if !waiting {
-            reporter.began(LINE, "waiting for another controller that is building this image");
-            waiting = true;
-        }
-        // flock(2) cannot wait with a deadline, and the interrupt must be seen.
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Removes a folder that may not be there. Folders in it may be closed to us (a build's tree keeps its permissions).
-fn clear(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(_) => {
-            open_up(folder);
-            fs::remove_dir_all(folder).broken(|| format!("cannot remove {}", folder.display()))
+            if !told {
+                waiting();
+                told = true;
+            }
+            // flock(2) itself would wait, but could not be told of an interrupt.
+            std::thread::sleep(TICK);
+            if interrupted() {
+                return Err(Error::interrupted());
+            }
         }
     }
-}
 
-fn open_up(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).for_each(|e| open_up(&e.path()));
-}
+    /// Takes a key's lock if nobody holds it against us.
+    pub(super) fn try_lock(&self, key: &str, kind: LockKind) -> Result<Option<Held>> {
+        let path = self.0.join(format!("{key}.lock"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .broken(|| format!("cannot open {}", path.display()))?;
+        let how = match kind {
+            LockKind::Use => FlockArg::LockSharedNonblock,
+            LockKind::Change => FlockArg::LockExclusiveNonblock,
+        };
+        match Flock::lock(file, how) {
+            Ok(held) => Ok(Some(Held(held))),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, e)) => Err(Error::broken(format!("cannot lock {}: {e}", path.display()))),
+        }
+    }
 
-/// The images in the cache, by key.
-///
-/// # Errors
-/// The cache folder cannot be read.
-pub fn list() -> Result<Vec<Entry>> {
-    let images = images()?;
-    let entries = fs::read_dir(&images).broken(|| format!("cannot read {}", images.display()))?;
-    let mut list: Vec<Entry> = entries.flatten().filter(|e| e.path().is_dir() && e.path().extension().is_none()).map(|e| entry(&e.path())).collect();
-    list.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(list)
-}
+    /// A fresh folder for building a key's image, which the caller holds exclusively. What a dead builder left is removed.
+    pub(super) fn building(&self, key: &str) -> Result<Building> {
+        let path = self.0.join(format!(".building-{key}"));
+        remove_folder(&path)?;
+        DirBuilder::new().mode(0o700).create(&path).broken(|| format!("cannot make {}", path.display()))?;
+        Ok(Building(Some(path)))
+    }
 
-fn entry(folder: &Path) -> Entry {
-    let key = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let lock = intact::read_lock(folder).ok();
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    Entry {
-        suite: lock.as_ref().map_or_else(|| key.rsplit_once('-').map_or(&key[..], |(suite, _)| suite).to_owned(), |l| l.suite.clone()),
-        kernel_release: lock.map(|l| l.kernel_release).unwrap_or_default(),
-        bytes: files.filter_map(|f| f.metadata().ok()).map(|m| std::os::unix::fs::MetadataExt::blocks(&m) * 512).sum(),
-        built: fs::metadata(folder.join(intact::LOCK)).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH),
-        damage: intact::check(folder).err().map(|e| e.fact),
-        key,
+    /// Removes the image of a key, which the caller holds exclusively, and what a dead builder of it left.
+    pub(super) fn remove(&self, key: &str) -> Result<()> {
+        remove_folder(&self.0.join(format!(".building-{key}")))?;
+        self.remove_image(key)
+    }
+
+    /// Removes the image of a key, which the caller holds exclusively.
+    pub(super) fn remove_image(&self, key: &str) -> Result<()> {
+        // Renamed first: an image that is half removed must not be found.
+        let doomed = self.0.join(format!(".doomed-{key}"));
+        remove_folder(&doomed)?;
+        match std::fs::rename(self.image(key), &doomed) {
+            Ok(()) => remove_folder(&doomed),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(Error::broken(format!("cannot remove {}: {e}", self.image(key).display()))),
+        }
     }
 }
 
-/// Removes the images of a suite, or those whose key begins with `selector`, or all. Returns the keys of those removed.
-///
-/// # Errors
-/// None fits (wrong usage); or one is in use or cannot be removed.
-pub fn remove(selector: Option<&str>) -> Result<Vec<String>> {
-    let images = images()?;
-    let fits = |e: &Entry| selector.is_none_or(|s| e.suite == s || (!s.is_empty() && e.key.starts_with(s)));
-    let chosen: Vec<String> = list()?.into_iter().filter(fits).map(|e| e.key).collect();
-    if let (Some(selector), true) = (selector, chosen.is_empty()) {
-        return Err(Error::usage(format!("no image fits '{selector}'")).help("controller image list"));
+/// What a lock is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LockKind {
+    /// To use an image: together with others who do.
+    Use,
+    /// To build or remove it: alone.
+    Change,
+}
+
+/// A folder in which an image is being built. Dropped, it is removed, unless the image was finished.
+#[derive(Debug)]
+pub(super) struct Building(Option<PathBuf>);
+
+impl Building {
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        self.0.as_deref().unwrap_or(Path::new("."))
     }
-    for key in &chosen {
-        let path = images.join(format!("{key}.lock"));
-        let file = File::options().create(true).append(true).open(&path).broken(|| format!("cannot open {}", path.display()))?;
-        let _held = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|_| Error::broken(format!("the image {key} is in use")).help("Wait for the run that uses it, then try again."))?;
-        clear(&images.join(format!("{key}.building")))?;
-        clear(&images.join(key))?;
+
+    /// Makes the folder the image of its key: all at once, by renaming it.
+    pub(super) fn finish(mut self, image: &Path) -> Result<()> {
+        let path = self.path().to_owned();
+        std::fs::rename(&path, image).broken(|| format!("cannot rename {} to {}", path.display(), image.display()))?;
+        self.0 = None;
+        Ok(())
     }
-    Ok(chosen)
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take()
+            && let Err(e) = remove_folder(&path)
+        {
+            tracing::warn!("{e}");
+        }
+    }
+}
+
+/// Removes a folder and all in it; one that is not there is fine.
+pub(super) fn remove_folder(path: &Path) -> Result<()> {
+    // A package may hold a folder that its owner may not write to.
+    let removed = match std::fs::remove_dir_all(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+            make_writable(path);
+            std::fs::remove_dir_all(path)
+        }
+        other => other,
+    };
+    match removed {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::broken(format!("cannot remove {}: {e}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn make_writable(folder: &Path) {
+    let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make_writable(&entry.path());
+        }
+    }
+}
+
+/// Bytes that are free to this user where the folder is.
+pub(super) fn free_bytes(folder: &Path) -> Result<u64> {
+    let stat =
+        nix::sys::statvfs::statvfs(folder).broken(|| format!("cannot ask how much is free in {}", folder.display()))?;
+    Ok(stat.blocks_available() as u64 * stat.fragment_size() as u64)
 }

@@ -5,15 +5,18 @@
 //! Xen's `pvh.html`, Linux `arch/x86/platform/pvh`), so it is unpacked here, once. A kernel without
 //! that note is used as Debian ships it.
 
+use super::tool::{self, Tool};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// How a compressed thing can be told, the tool that unpacks it, and how that tool wants its files' names to end.
-const COMPRESSIONS: [(&[u8], &str, &str); 3] =
-    [(b"\xfd7zXZ\0", "xz", "xz"), (b"\x28\xb5\x2f\xfd", "zstd", "zst"), (b"\x1f\x8b", "gzip", "gz")];
-
-/// Unpacks bytes with the named tool, whose files' names end as told.
-pub(super) type Unpack<'a> = &'a dyn Fn(&str, &str, &[u8]) -> Result<Vec<u8>>;
+/// How a compressed thing can be told, and the tool that unpacks it.
+const COMPRESSIONS: [(&[u8], &str); 4] = [
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x1f\x8b", "gzip"),
+    // The "legacy" frame, the only one that kernels use.
+    (b"\x02\x21\x4c\x18", "lz4"),
+];
 
 /// The ELF note type of a PVH entry point: `XEN_ELFNOTE_PHYS32_ENTRY`.
 const PHYS32_ENTRY: u32 = 18;
@@ -32,69 +35,82 @@ pub(super) struct Kernel {
 impl Kernel {
     /// Finds the kernel in the folder that its package was unpacked into.
     pub(super) fn find(folder: &Path) -> Result<Self> {
-        let boot = folder.join("boot");
-        let mut releases: Vec<String> = std::fs::read_dir(&boot)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("vmlinuz-").map(str::to_owned))
-            .collect();
-        let (Some(release), true) = (releases.pop(), releases.is_empty()) else {
-            return Err(Error::broken("the kernel package does not hold exactly one boot/vmlinuz-RELEASE")
-                .detail(boot.display().to_string()));
-        };
-        let bzimage = boot.join(format!("vmlinuz-{release}"));
         // Before usr-merge (bookworm and older) modules lived in /lib.
-        let modules = ["usr/lib/modules", "lib/modules"]
-            .map(|place| folder.join(place).join(&release))
+        let places = ["usr/lib/modules", "lib/modules"].map(|place| folder.join(place));
+        let mut modules: Vec<PathBuf> = places
+            .iter()
+            .filter_map(|place| std::fs::read_dir(place).ok())
+            .flat_map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())))
+            .collect();
+        let (Some(modules), true) = (modules.pop(), modules.is_empty()) else {
+            return Err(Error::broken("the kernel package does not hold the modules of exactly one kernel")
+                .detail(folder.display().to_string()));
+        };
+        let release = modules.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Where it is up to trixie, and after.
+        let bzimage = [folder.join("boot").join(format!("vmlinuz-{release}")), modules.join("vmlinuz")]
             .into_iter()
-            .find(|place| place.is_dir())
-            .ok_or_else(|| Error::broken(format!("the kernel package holds no modules of release {release}")))?;
+            .find(|file| file.is_file())
+            .ok_or_else(|| Error::broken(format!("the kernel package holds no vmlinuz of release {release}")))?;
         Ok(Self { release, bzimage, modules })
     }
 
     /// The kernel in the form in which QEMU starts it soonest.
-    pub(super) fn for_qemu(&self, with: Unpack<'_>) -> Result<Vec<u8>> {
+    pub(super) fn for_qemu(&self, interrupted: &dyn Fn() -> bool) -> Result<Vec<u8>> {
         let bzimage = read(&self.bzimage)?;
         let Some(payload) = payload(&bzimage) else { return Ok(bzimage) };
-        let unpacked = unpack(payload, with)?;
+        let unpacked = unpack(payload, interrupted)?;
         Ok(if has_pvh_entry(&unpacked) { unpacked } else { bzimage })
     }
 
     /// The drivers `wanted` and all that they depend on, unpacked, in an order in which they can be loaded: name and
     /// content. What is built into the kernel is not among them.
-    pub(super) fn drivers(&self, wanted: &[&str], with: Unpack<'_>) -> Result<Vec<(String, Vec<u8>)>> {
+    pub(super) fn drivers(&self, wanted: &[&str], interrupted: &dyn Fn() -> bool) -> Result<Vec<(String, Vec<u8>)>> {
         let builtin = read(&self.modules.join("modules.builtin"))?;
         let builtin: Vec<String> = String::from_utf8_lossy(&builtin).lines().filter_map(module_name).collect();
         let mut files = Vec::new();
         walk(&self.modules.join("kernel"), &mut files)?;
-        let mut loaded: Vec<(String, Vec<u8>)> = Vec::new();
-        // Depth first: a module is put down once all that it depends on is.
-        let mut stack: Vec<String> = wanted.iter().rev().map(|name| canonical(name)).collect();
-        while let Some(name) = stack.last().cloned() {
-            if builtin.contains(&name) || loaded.iter().any(|(other, _)| *other == name) {
-                stack.pop();
-                continue;
-            }
-            let file = files.iter().find(|file| module_name(&file.to_string_lossy()).as_deref() == Some(&name));
-            let Some(file) = file else {
-                return Err(Error::broken(format!("kernel {} has no driver {name}", self.release)));
-            };
-            let packed = read(file)?;
-            let module = if packed.starts_with(b"\x7fELF") { packed } else { unpack(&packed, with)? };
-            let missing: Vec<String> = depends(&module)
-                .into_iter()
-                .filter(|other| !builtin.contains(other) && !loaded.iter().any(|(name, _)| name == other))
-                .collect();
-            if missing.iter().any(|other| stack.contains(other)) {
-                return Err(Error::broken(format!("kernel {}: driver {name} depends on itself", self.release)));
-            }
-            if missing.is_empty() {
-                loaded.push((name, module));
-                stack.pop();
-            }
-            stack.extend(missing);
+        let mut drivers = Drivers { kernel: self, builtin, files, above: Vec::new(), loaded: Vec::new() };
+        for name in wanted {
+            drivers.load(&canonical(name), interrupted)?;
         }
-        Ok(loaded)
+        Ok(drivers.loaded)
+    }
+}
+
+/// Drivers being put in order.
+struct Drivers<'a> {
+    kernel: &'a Kernel,
+    builtin: Vec<String>,
+    files: Vec<PathBuf>,
+    /// Those that wait for what they depend on.
+    above: Vec<String>,
+    loaded: Vec<(String, Vec<u8>)>,
+}
+
+impl Drivers<'_> {
+    /// Puts down a driver after all that it depends on.
+    fn load(&mut self, name: &str, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        if self.builtin.iter().any(|other| other == name) || self.loaded.iter().any(|(other, _)| other == name) {
+            return Ok(());
+        }
+        let release = &self.kernel.release;
+        if self.above.iter().any(|other| other == name) {
+            return Err(Error::broken(format!("kernel {release}: driver {name} depends on itself")));
+        }
+        let file = self.files.iter().find(|file| module_name(&file.to_string_lossy()).as_deref() == Some(name));
+        let Some(file) = file else {
+            return Err(Error::broken(format!("kernel {release} has no driver {name}")));
+        };
+        let packed = read(file)?;
+        let module = if packed.starts_with(b"\x7fELF") { packed } else { unpack(&packed, interrupted)? };
+        self.above.push(name.to_owned());
+        for other in depends(&module) {
+            self.load(&other, interrupted)?;
+        }
+        self.above.pop();
+        self.loaded.push((name.to_owned(), module));
+        Ok(())
     }
 }
 
@@ -112,13 +128,13 @@ fn payload(bzimage: &[u8]) -> Option<&[u8]> {
 }
 
 /// Unpacks with the tool that fits the first bytes.
-fn unpack(packed: &[u8], with: Unpack<'_>) -> Result<Vec<u8>> {
-    let Some((_, program, ending)) = COMPRESSIONS.iter().find(|(magic, ..)| packed.starts_with(magic)) else {
+fn unpack(packed: &[u8], interrupted: &dyn Fn() -> bool) -> Result<Vec<u8>> {
+    let Some((_, program)) = COMPRESSIONS.iter().find(|(magic, _)| packed.starts_with(magic)) else {
         let first: Vec<u8> = packed.iter().take(8).copied().collect();
         return Err(Error::broken("the kernel package is compressed in an unknown way")
-            .detail(format!("first bytes: {}", super::intact::hexadecimal(&first))));
+            .detail(format!("first bytes: {}", super::recipe::hex(&first))));
     };
-    with(program, ending, packed)
+    Tool::new(program).args(["-dc"]).input(packed.to_vec()).run(interrupted, &mut tool::ignore)
 }
 
 /// Whether an ELF file has the PVH entry point among its notes.
@@ -247,7 +263,10 @@ mod tests {
 
     #[test]
     fn a_module_tells_what_it_depends_on() {
-        assert_eq!(depends(b"\x7fELF..\0license=GPL\0depends=net-failover,failover\0name=x\0"), ["net_failover", "failover"]);
+        assert_eq!(
+            depends(b"\x7fELF..\0license=GPL\0depends=net-failover,failover\0name=x\0"),
+            ["net_failover", "failover"]
+        );
         assert!(depends(b"\x7fELF..\0depends=\0").is_empty());
         assert!(depends(b"\x7fELF").is_empty());
     }
@@ -260,16 +279,19 @@ mod tests {
         std::fs::create_dir_all(modules.join("kernel/net")).unwrap();
         std::fs::write(folder.path().join("boot/vmlinuz-6.1"), "").unwrap();
         std::fs::write(modules.join("modules.builtin"), "kernel/drivers/virtio/virtio_pci.ko\n").unwrap();
-        for (name, needs) in [("virtio-net", "net_failover"), ("net_failover", "failover,virtio_pci"), ("failover", "")] {
+        for (name, needs) in [("virtio-net", "net_failover"), ("net_failover", "failover,virtio_pci"), ("failover", "")]
+        {
             let bytes = format!("\x7fELF\0depends={needs}\0");
             std::fs::write(modules.join("kernel/net").join(format!("{name}.ko")), bytes).unwrap();
         }
-        let no_tool = |_: &str, _: &str, _: &[u8]| Err(Error::broken("nothing here is packed"));
         let kernel = Kernel::find(folder.path()).unwrap();
-        let drivers = kernel.drivers(&["virtio_pci", "virtio_net", "failover"], &no_tool).unwrap();
+        let drivers = kernel.drivers(&["virtio_pci", "virtio_net", "failover"], &|| false).unwrap();
         let names: Vec<&str> = drivers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["failover", "net_failover", "virtio_net"]);
-        let error = kernel.drivers(&["nvme"], &no_tool).unwrap_err();
+        std::fs::write(modules.join("kernel/net/failover.ko"), "\x7fELF\0depends=virtio-net\0").unwrap();
+        let error = kernel.drivers(&["virtio_net"], &|| false).unwrap_err();
+        assert_eq!(error.fact, "kernel 6.1: driver virtio_net depends on itself");
+        let error = kernel.drivers(&["nvme"], &|| false).unwrap_err();
         assert_eq!(error.fact, "kernel 6.1 has no driver nvme");
     }
 }

@@ -1,63 +1,49 @@
 //! Guest images: the disk, the kernel and the initramfs that a host boots from.
 //!
-//! An image is made once from Debian's packages, by the host's own tools, and kept in the user's cache folder under a key: a hash of
-//! everything that shapes it. [`ensure`] gives it, and makes it first where that must be; whoever holds an [`Image`] keeps it from
-//! being removed. What is particular to a host and a run comes to the guest as a [`Seed`].
+//! An image is made once from Debian's packages, by Debian's tools, into the user's cache, and used by every run after
+//! that. Its *key* is a hash of everything of ours that shapes it; its *lock file* says every package, version and hash that
+//! Debian contributed. The same packages give the same bytes, whoever builds.
 //!
-//! Two controllers may want the same image at once: one builds, the other waits and says so. A build that is interrupted, or runs
-//! out of disk, leaves nothing that anybody takes for an image: it works in a folder of its own, which is renamed at the end.
+//! Order of things: [`ensure`] takes the key's lock, looks whether the image is there and intact, and builds it if not.
+//! What a particular host must know comes as a [`seed`](fn@seed), appended to the initramfs.
+//!
+//! The exception: an image that was altered since it was built is never used; it is built anew.
 //!
 //! ```no_run
-//! use deadpeer::{image, progress::Reporter};
-//! let image = image::ensure(&image::Spec::default(), &Reporter::silent(), &|| false)?;
-//! println!("{} boots {}", image.kernel_release, image.disk.display());
-//! # Ok::<(), deadpeer::error::Error>(())
+//! use deadpeer::image::{self, Seed, Spec};
+//! # fn main() -> deadpeer::error::Result<()> {
+//! let image = image::ensure(&Spec::default(), &deadpeer::progress::Reporter::silent(), &|| false)?;
+//! let seed = image::seed(&Seed { hostname: "server".into(), ..Seed::default() });
+//! let initrd = [std::fs::read(&image.initrd).unwrap_or_default(), seed].concat();
+//! # Ok(()) }
 //! ```
 
+mod boot;
 mod build;
 mod cache;
 mod cpio;
-mod intact;
+mod disk;
+mod initramfs;
 mod kernel;
-mod lockfile;
+mod lock;
 mod recipe;
 mod seed;
-mod tools;
+mod store;
+mod tool;
+mod tree;
+mod verify;
 
-pub use cache::{Entry, cache_folder, list, remove};
-pub use lockfile::{Artefact, Lock, Package};
-pub use recipe::{SPACE_NEEDED, Spec, TOOLS};
+pub use boot::{Clock, kernel_parameters, probe_parameters, reboot_command, shutdown_command};
+pub use build::{SPACE_NEEDED, TOOLS};
+pub use cache::cache_folder;
+pub use lock::{Artefact, Lock, Package};
 pub use seed::{Seed, seed};
+pub use store::{Entry, Image, Spec, ensure, list, remove};
 
-use crate::error::Result;
-use crate::progress::Reporter;
-use std::path::PathBuf;
+/// The id under which progress of images is told.
+const PROGRESS: &str = "image";
 
-/// An image in the cache, intact when it was looked at, and kept from being removed as long as this lives.
-#[derive(Debug)]
-pub struct Image {
-    /// Its key: a hash of everything that shapes it.
-    pub key: String,
-    /// The kernel: unpacked where QEMU can start it so, else as Debian packs it.
-    pub kernel: PathBuf,
-    /// The initramfs, without a seed.
-    pub initrd: PathBuf,
-    /// The disk: ext4, raw. Never written; each run has an overlay.
-    pub disk: PathBuf,
-    /// What went in, by version and hash.
-    pub lock: PathBuf,
-    /// Release of the kernel (`uname -r`).
-    pub kernel_release: String,
-    /// True: it was made just now.
-    pub built: bool,
-    /// The shared lock on its key.
-    _held: cache::Held,
-}
-
-/// Gives the image, and makes it first if it is not in the cache or not intact.
-///
-/// # Errors
-/// A tool is missing or fails, the disk is full, the network is not there, or `interrupted` said so.
-pub fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) -> Result<Image> {
-    cache::ensure(spec, reporter, interrupted)
-}
+/// Names of an image's files in its folder.
+const KERNEL: &str = "kernel";
+const INITRD: &str = "initrd";
+const DISK: &str = "disk.ext4";

@@ -1,34 +1,96 @@
-//! What a guest must know of a run. See [`deadpeer_guest`] for the agreement with the image.
+//! The seed: what one host of one run must know, as an archive behind the initramfs.
 
 use super::cpio::Archive;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
 
-/// What a guest must know of a run: who it is, whom it knows, and who may log in.
-#[derive(Clone)]
+/// What a guest is told about itself. What becomes of it in the guest: `deadpeer_guest`'s module docs.
+#[derive(Debug, Clone, Default)]
 pub struct Seed {
-    /// Its name.
+    /// The host's name.
     pub hostname: String,
-    /// `/etc/hosts`, whole.
-    pub hosts: String,
-    /// A line per address of a link NIC: `eth0 192.0.2.2/24`.
-    pub addresses: String,
-    /// `name = value` lines, as sysctl.conf(5) has them.
-    pub sysctl: String,
-    /// The one public key that may log in as root, as sshd(8) has it.
-    pub authorized_keys: String,
-    /// dropbear's private host key, for this run alone.
+    /// `/etc/hosts`: names and addresses of every host of the lab; loopback is added.
+    pub hosts: Vec<(IpAddr, String)>,
+    /// The addresses of link NICs: the NIC's name in the guest ("eth0"), address, prefix length.
+    pub addresses: Vec<(String, IpAddr, u8)>,
+    /// Kernel parameters by the names that sysctl(8) gives them, applied before SSH is up.
+    pub sysctl: BTreeMap<String, String>,
+    /// The one public key that may log in as root, one line as in sshd(8)'s `authorized_keys`.
+    pub authorized_key: String,
+    /// Dropbear's private host key, for this run alone (`remote::HostKey`).
     pub host_key: Vec<u8>,
 }
 
-/// The archive to append to the image's initramfs. It holds a private key.
+/// The seed as bytes to be appended to [`super::Image::initrd`]'s, as they are.
 #[must_use]
 pub fn seed(seed: &Seed) -> Vec<u8> {
+    let mut hosts = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
+    for (address, name) in &seed.hosts {
+        let _ = writeln!(hosts, "{address} {name}");
+    }
+    let mut addresses = String::new();
+    for (nic, address, prefix) in &seed.addresses {
+        let _ = writeln!(addresses, "{nic} {address}/{prefix}");
+    }
+    let mut sysctl = String::new();
+    for (name, value) in &seed.sysctl {
+        let _ = writeln!(sysctl, "{name} = {value}");
+    }
     let mut archive = Archive::default();
     archive.folder("seed", 0o700);
-    archive.file("seed/hostname", 0o600, format!("{}\n", seed.hostname).as_bytes());
-    archive.file("seed/hosts", 0o600, seed.hosts.as_bytes());
-    archive.file("seed/addresses", 0o600, seed.addresses.as_bytes());
-    archive.file("seed/sysctl", 0o600, seed.sysctl.as_bytes());
-    archive.file("seed/authorized_keys", 0o600, seed.authorized_keys.as_bytes());
+    archive.file("seed/addresses", 0o644, addresses.as_bytes());
+    archive.file("seed/authorized_keys", 0o600, format!("{}\n", seed.authorized_key.trim_end()).as_bytes());
     archive.file("seed/host_key", 0o600, &seed.host_key);
+    archive.file("seed/hostname", 0o644, format!("{}\n", seed.hostname).as_bytes());
+    archive.file("seed/hosts", 0o644, hosts.as_bytes());
+    archive.file("seed/sysctl", 0o644, sysctl.as_bytes());
     archive.finish()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn server() -> Seed {
+        Seed {
+            hostname: "server".into(),
+            hosts: vec![
+                ("192.0.2.1".parse().unwrap(), "client".into()),
+                ("2001:db8::2".parse().unwrap(), "server".into()),
+            ],
+            addresses: vec![
+                ("eth0".into(), "192.0.2.2".parse().unwrap(), 24),
+                ("eth0".into(), "2001:db8::2".parse().unwrap(), 64),
+            ],
+            sysctl: BTreeMap::from([("net.ipv4.tcp_retries2".into(), "5".into())]),
+            authorized_key: "ssh-ed25519 AAAA run".into(),
+            host_key: vec![1; 83],
+        }
+    }
+
+    #[test]
+    fn holds_every_file_that_the_boot_script_reads() {
+        let bytes = seed(&server());
+        let text = String::from_utf8_lossy(&bytes);
+        for part in [
+            "seed/addresses\0",
+            "eth0 192.0.2.2/24\neth0 2001:db8::2/64\n",
+            "seed/hostname\0",
+            "\0server\n",
+            "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n192.0.2.1 client\n2001:db8::2 server\n",
+            "net.ipv4.tcp_retries2 = 5\n",
+            "ssh-ed25519 AAAA run\n",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in {text:?}");
+        }
+    }
+
+    #[test]
+    fn can_be_appended_because_its_length_is_a_multiple_of_four() {
+        for name in ["a", "ab", "abc", "abcd"] {
+            assert_eq!(seed(&Seed { hostname: name.into(), ..server() }).len() % 4, 0);
+        }
+    }
 }

@@ -35,7 +35,8 @@ fn answers(reply: &Segment, segment: &Segment, acknowledged: Option<u32>) -> boo
         (false, true) => {
             let end = end(segment);
             let is_new = acknowledged.is_none_or(|before| is_after(end, before));
-            reply.ack == end || is_probe_of(segment, reply.ack) || (is_new && is_after(reply.ack, end))
+            let repeats = acknowledged == Some(reply.ack);
+            reply.ack == end || (repeats && is_probe_of(segment, reply.ack)) || (is_new && is_after(reply.ack, end))
         }
     }
 }
@@ -47,9 +48,10 @@ fn end(segment: &Segment) -> u32 {
     segment.seq.wrapping_add(u32::try_from(segment.length).unwrap_or(u32::MAX)).wrapping_add(flags)
 }
 
-/// A keep-alive probe carries nothing and stands one below the next number to be sent (RFC 9293, 3.8.4).
+/// A keep-alive probe stands one below the next number to be sent (RFC 9293, 3.8.4), and the answer acknowledges that
+/// one. (A probe that carries a byte ends there by itself.)
 fn is_probe_of(segment: &Segment, next: u32) -> bool {
-    segment.length == 0 && segment.retransmission && segment.seq.wrapping_add(1) == next
+    segment.length == 0 && segment.seq.wrapping_add(1) == next
 }
 
 /// Whether `a` comes after `b` in sequence space (RFC 9293, 3.4: modulo 2^32).

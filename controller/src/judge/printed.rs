@@ -83,13 +83,13 @@ fn missing(
         }
         None => format!("{program} printed nothing{moment}."),
     };
-    let elsewhere = all.iter().find(|(_, line)| line.contains(text));
-    if let Some((at, _)) = elsewhere {
-        why += &format!(" It printed such a line at {at} s, which is not in that time.");
-    }
     let reset = nearest.first().and_then(|(at, line)| reset_behind(view, program, *at, line));
     if let Some((at, frame)) = reset {
         why += &format!(" The RST it speaks of is {}.", words::numbered(at, frame));
+    }
+    let elsewhere = all.iter().find(|(_, line)| line.contains(text));
+    if let Some((at, _)) = elsewhere {
+        why += &format!(" It printed such a line at {at} s, which is not in that time.");
     }
     let mut came: Vec<String> = nearest.iter().take(SHOWN).map(|(at, line)| row(*at, line)).collect();
     if count > SHOWN {

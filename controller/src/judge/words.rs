@@ -1,9 +1,8 @@
 //! Claims, steps, segments and times in words.
 
 use super::flow;
-use crate::scenario::{Claim, Moment, ProgramEnd, Scenario, SegmentClaim};
+use crate::scenario::{Claim, Moment, ProgramEnd, Scenario, SegmentClaim, show_time};
 use crate::timeline::{Frame, FrameKind, LabTime, MachineEvent, Segment};
-use std::time::Duration;
 
 /// The claim in words, as the scenario's author would say it.
 pub(super) fn claim(scenario: &Scenario, claim: &Claim) -> String {
@@ -71,9 +70,9 @@ pub(super) fn moment(scenario: &Scenario, when: &Moment) -> String {
     let mut words = String::new();
     match (when.within, when.after) {
         (Some(within), Some(after)) => {
-            words += &format!(" within {} after {}", duration(within), step(scenario, after))
+            words += &format!(" within {} after {}", show_time(within), step(scenario, after))
         }
-        (Some(within), None) => words += &format!(" within {} after the lab's start", duration(within)),
+        (Some(within), None) => words += &format!(" within {} after the lab's start", show_time(within)),
         (None, Some(after)) => words += &format!(" after {}", step(scenario, after)),
         (None, None) => {}
     }
@@ -81,17 +80,6 @@ pub(super) fn moment(scenario: &Scenario, when: &Moment) -> String {
         words += &format!(" before {}", step(scenario, before));
     }
     words
-}
-
-/// A duration in the unit a person would choose, without losing anything of a millisecond's size: `5 s`, `200 ms`.
-pub(super) fn duration(time: Duration) -> String {
-    let millis = time.as_millis();
-    match (millis, millis % 1000) {
-        (0, _) => format!("{} µs", time.as_micros()),
-        (1..1000, _) => format!("{millis} ms"),
-        (_, 0) => format!("{} s", millis / 1000),
-        (_, rest) => format!("{}.{}", millis / 1000, format!("{rest:03}").trim_end_matches('0')) + " s",
-    }
 }
 
 /// The frame in one phrase, with its number left out: `RST from server to client, seq 14`.
@@ -135,6 +123,7 @@ pub(super) fn machine(event: &MachineEvent) -> String {
         MachineEvent::Reset { reason } => format!("was reset ({reason})"),
         MachineEvent::ShutDown { reason } => format!("shut down ({reason})"),
         MachineEvent::Panicked { line } => format!("panicked ({line})"),
+        MachineEvent::BootFailed { what } => format!("could not boot ({what})"),
         MachineEvent::PoweredOn { .. } => "was powered on".to_owned(),
         MachineEvent::Booted { .. } => "booted".to_owned(),
         MachineEvent::Stopped => "was stopped by somebody".to_owned(),

@@ -95,6 +95,9 @@ pub(super) fn told(line: &str) -> Option<MachineEvent> {
         return is_boot_id(boot_id)
             .then(|| MachineEvent::Booted { boot_id: boot_id.to_owned(), kernel: kernel.to_owned() });
     }
+    if let Some((_, what)) = line.split_once(deadpeer_guest::FAILED) {
+        return Some(MachineEvent::BootFailed { what: what.trim().to_owned() });
+    }
     // kernel/panic.c says it twice: before the trace, and as "---[ end Kernel panic - not syncing: ... ]---".
     if line.contains("Kernel panic - not syncing") && !line.contains("end Kernel panic") {
         return Some(MachineEvent::Panicked { line: line.to_owned() });

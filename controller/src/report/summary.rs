@@ -195,10 +195,10 @@ impl Page {
         self.lines.push(format!("Proof  {}", self.style.clean(&result.folder.display().to_string())));
         let Some((frame, text)) = decisive_frame(&result.expectations) else { return };
         let capture = quoted(&result.folder.join("wire.pcapng"));
-        let text = self.style.clean(&format!("Packet {frame} is {text}:"));
+        let text = self.style.clean(&format!("Frame {frame}: {text}"));
         self.lines.extend(hanging("       ", &text, self.style.columns()));
         for command in
-            [format!("wireshark -g {frame} {capture}"), format!("tshark -r {capture} -Y frame.number=={frame} -V")]
+            [format!("wireshark -r {capture} -g {frame}"), format!("tshark -r {capture} -Y frame.number=={frame} -V")]
         {
             let command = self.style.clean(&command);
             self.lines.push(format!("         {}", self.style.paint(Paint::Data, &command)));
@@ -218,7 +218,7 @@ fn rows(text: &str, width: usize) -> Vec<String> {
     std::iter::once(first).chain(more.into_iter().map(|line| format!("  {line}"))).collect()
 }
 
-/// The packet most worth a look: of what failed before what held, a RST before anything else.
+/// The frame most worth a look: of what failed before what held, a RST before anything else.
 fn decisive_frame(expectations: &[Judged]) -> Option<(u64, &str)> {
     let of = |held: Option<bool>| expectations.iter().filter(move |j| j.held == held).flat_map(|j| &j.evidence);
     let frames: Vec<(u64, &str)> = [Some(false), Some(true), None]

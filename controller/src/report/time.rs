@@ -58,7 +58,7 @@ mod tests {
         let mut before = civil(0);
         for day in 1..146_097 {
             let (year, month, number) = civil(day);
-            let leap = before.0 % 4 == 0 && (before.0 % 100 != 0 || before.0 % 400 == 0);
+            let leap = before.0.is_multiple_of(4) && (!before.0.is_multiple_of(100) || before.0.is_multiple_of(400));
             let last = match before.1 {
                 2 => 28 + u64::from(leap),
                 4 | 6 | 9 | 11 => 30,

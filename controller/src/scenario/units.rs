@@ -110,7 +110,7 @@ pub(super) fn memory(text: &str) -> Result<u32, Wrong> {
 #[must_use]
 pub fn show_time(time: Duration) -> String {
     let nanos = time.as_nanos();
-    let whole = TIMES.iter().rev().find(|(_, factor)| nanos >= *factor && nanos % factor == 0);
+    let whole = TIMES.iter().rev().find(|(_, factor)| nanos >= *factor && nanos.is_multiple_of(*factor));
     match whole {
         Some((unit, factor)) => format!("{} {unit}", nanos / factor),
         None => "0 s".to_owned(),
@@ -133,7 +133,7 @@ fn parse_decimal(number: &str, factor: u128) -> Option<u128> {
     }
     let scale = 10_u128.pow(u32::try_from(part.len()).ok()?);
     let value = (whole.parse::<u128>().ok()? * scale + part.parse::<u128>().ok()?) * factor;
-    (value % scale == 0).then_some(value / scale)
+    value.is_multiple_of(scale).then_some(value / scale)
 }
 
 #[cfg(test)]

@@ -160,6 +160,11 @@ pub enum MachineEvent {
         /// The line on the console.
         line: String,
     },
+    /// A step of the guest's boot failed, as its boot script says: it will not come up.
+    BootFailed {
+        /// What failed, in the script's words.
+        what: String,
+    },
     /// The link's carrier was set.
     CarrierSet {
         /// True: plugged in.

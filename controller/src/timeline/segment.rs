@@ -24,7 +24,8 @@ pub struct Frame {
     pub kind: FrameKind,
 }
 
-/// What the switch did with a frame.
+/// What the switch did with a frame. For a frame with several destinations: dropped if a rule dropped it for any of
+/// them, else delayed (by the longest time) if a rule delayed it for any, else passed if anybody got it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -91,7 +92,8 @@ pub struct Segment {
     pub window: u16,
     /// Bytes of data.
     pub length: usize,
-    /// Sequence space already seen from this side of this connection: a retransmission (or a keep-alive probe).
+    /// Data, SYN or FIN that this side of this connection had sent before. A keep-alive probe is not one, nor is a bare
+    /// acknowledgement or a RST.
     pub retransmission: bool,
 }
 

@@ -49,6 +49,25 @@ fn a_new_cable_replaces_one_that_is_still_held() {
     assert_eq!(old.waiting(), None);
 }
 
+#[test]
+fn a_cable_pulled_out_carries_nothing_either_way_until_it_is_put_in_again() {
+    let mut lab = Lab::new();
+    lab.guest("client").send(&frame("client", mac("server"), 1));
+    lab.cable.set_link("server", false).unwrap();
+    lab.guest("client").send(&frame("client", mac("server"), 2));
+    lab.guest("server").send(&frame("server", mac("client"), 3));
+    assert!(lab.got("client").is_empty());
+    lab.cable.set_link("server", true).unwrap();
+    lab.guest("client").send(&frame("client", mac("server"), 4));
+    assert_eq!(lab.got("server"), [1, 4].map(|n| frame("client", mac("server"), n)));
+    assert_eq!(lab.verdicts(), [Verdict::Passed, Verdict::Lost, Verdict::Lost, Verdict::Passed]);
+
+    lab.cable.set_link("server", false).unwrap();
+    lab.plug("server");
+    lab.guest("client").send(&frame("client", mac("server"), 5));
+    assert_eq!(lab.got("server"), [frame("client", mac("server"), 5)]);
+}
+
 /// The kernel discards what a dead peer had sent, as soon as it is sent something: see `cable/jack.rs`.
 #[test]
 fn the_last_words_of_a_dying_machine_are_heard_although_others_talk_to_it() {

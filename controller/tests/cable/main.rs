@@ -7,6 +7,7 @@ mod delay;
 mod forwarding;
 mod lab;
 mod machines;
+mod recorded;
 mod rules;
 mod speed;
 mod survival;

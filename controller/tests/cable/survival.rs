@@ -3,7 +3,12 @@
 use crate::capture::{packets, tshark};
 use crate::lab::{Lab, frame, mac};
 use deadpeer::timeline::{Clock, Recorder};
-use std::io::{BufRead, BufReader};
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -97,6 +102,27 @@ fn plays_a_controller_on_a_full_disk() {
     assert_eq!(lab.cable.frames().passed, 200);
     let error = lab.cable.finish().unwrap_err();
     assert_eq!(error.kind, deadpeer::error::Kind::Broken);
+}
+
+/// A capture with a hole would be no evidence: numbers would not fit.
+#[test]
+fn a_capture_that_stopped_does_not_go_on_when_it_could() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wire.pcapng");
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let reader = || OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
+    let first = reader();
+    let lab = Lab::with_capture(&path);
+    drop(first);
+    lab.guest("client").send(&frame("client", mac("server"), 1));
+    assert_eq!(lab.got("server").len(), 1);
+    assert!(lab.cable.fault().unwrap().fact.contains("Broken pipe"), "{:?}", lab.cable.fault());
+    let mut second = reader();
+    lab.guest("client").send(&frame("client", mac("server"), 2));
+    assert_eq!(lab.got("server").len(), 1);
+    let mut written = Vec::new();
+    second.read_to_end(&mut written).unwrap();
+    assert!(written.is_empty(), "{} bytes", written.len());
 }
 
 #[test]

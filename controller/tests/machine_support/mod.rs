@@ -3,8 +3,10 @@
 #![allow(dead_code)] // Each test file uses a part.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use deadpeer::image::{self, Image, Spec};
 use deadpeer::machine::Accelerator;
 use deadpeer::machine::qemu::{Config, Info, Qemu, Version};
+use deadpeer::progress::Reporter;
 use deadpeer::timeline::{Clock, Event, MachineEvent, Recorder, What};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
@@ -97,6 +99,11 @@ pub(crate) struct Guest {
     pub(crate) append: String,
 }
 
+/// The default image; built where it is not in the cache.
+pub(crate) fn image() -> Image {
+    image::ensure(&Spec::default(), &Reporter::silent(), &|| false).unwrap()
+}
+
 impl Guest {
     /// A guest for a fake QEMU, which boots nothing.
     pub(crate) fn none() -> Self {
@@ -105,16 +112,15 @@ impl Guest {
 
     /// A guest whose first program is this shell script, after the modules are loaded; `$B` is busybox.
     ///
-    /// `DEADPEER_TEST_KERNEL` and `DEADPEER_TEST_INITRD` name a kernel and an initramfs that holds busybox and the
-    /// modules of the virtio NIC and disk.
+    /// Kernel, busybox and the modules of the virtio NIC and disk are the image's; nothing else of it is used.
     pub(crate) fn script(bench: &Bench, script: &str) -> Self {
-        let named = |variable| PathBuf::from(std::env::var_os(variable).expect(variable));
-        let mut archive = std::fs::read(named("DEADPEER_TEST_INITRD")).unwrap();
+        let image = image();
+        let mut archive = std::fs::read(&image.initrd).unwrap();
         archive.resize(archive.len().next_multiple_of(4), 0);
         archive.extend(cpio("deadpeer-test", &format!("{PROLOGUE}\n{script}\n{EPILOGUE}\n")));
         let initrd = bench.path("initrd");
         std::fs::write(&initrd, archive).unwrap();
-        Self { kernel: named("DEADPEER_TEST_KERNEL"), initrd, append: PARAMETERS.into() }
+        Self { kernel: image.kernel, initrd, append: PARAMETERS.into() }
     }
 }
 
@@ -126,7 +132,7 @@ B=/bin/busybox
 $B mkdir -p /dev /proc /sys
 $B mount -t devtmpfs dev /dev; $B mount -t proc proc /proc; $B mount -t sysfs sys /sys
 exec </dev/console >/dev/console 2>&1
-for m in failover net_failover virtio_net virtio_blk; do $B insmod $($B find / -xdev -name $m.ko); done
+for m in /modules/*.ko; do $B insmod $m; done
 for n in /sys/class/net/*; do
   [ "$($B cat $n/address)" = 02:de:ad:00:00:01 ] && LINK=$n && $B ip link set ${n##*/} up
 done

@@ -22,9 +22,9 @@ pub fn scenario(steps: &str) -> String {
          title: A lab to break\n\
          story: Two hosts boot, and then something happens to them.\n\
          hosts:\n  client: {{}}\n  server: {{}}\n\
-         programs:\n  echo-server: {{ on: server, run: echo-server }}\n  echo-client: {{ on: client, run: echo-client 192.0.2.2 }}\n\
+         programs:\n  echo-server: {{ host: server, run: echo-server }}\n  echo-client: {{ host: client, run: echo-client 192.0.2.2 }}\n\
          steps:\n{steps}\n\
-         expectations:\n  - name: booted once\n    host: client\n    boot-id: unchanged\n    held: It did.\n    not-held: It did not.\n"
+         expectations:\n  - name: booted-once\n    host: client\n    boot-id: kept\n    held: It did.\n    not-held: It did not.\n"
     )
 }
 
@@ -91,7 +91,6 @@ impl Bench {
 
     /// Waits for the controller's end.
     pub fn end(mut self) -> Ending {
-        let pid = self.pid();
         let deadline = Instant::now() + LONG;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -101,7 +100,7 @@ impl Bench {
             std::thread::sleep(Duration::from_millis(20));
         };
         self.seen.extend(self.lines.iter());
-        Ending { status, said: self.seen.join("\n"), folder: self.folder(), controller: pid, _home: self.home, _turn: self._turn }
+        Ending { status, said: self.seen.join("\n"), folder: self.folder(), _home: self.home, _turn: self._turn }
     }
 }
 
@@ -111,7 +110,6 @@ pub struct Ending {
     /// Its standard error.
     pub said: String,
     pub folder: PathBuf,
-    pub controller: i32,
     _home: tempfile::TempDir,
     _turn: Option<MutexGuard<'static, ()>>,
 }
@@ -139,7 +137,12 @@ impl Ending {
     pub fn left_nothing(&self) {
         assert!(!self.folder.join(".private").exists(), "the private folder is gone");
         assert_eq!(alive_with(&self.folder), Vec::<String>::new(), "no machine lives on");
-        let pids: Vec<_> = fs::read_dir(&self.folder).unwrap().flatten().map(|e| e.file_name()).filter(|n| n.to_string_lossy().ends_with(".pid")).collect();
+        let pids: Vec<_> = fs::read_dir(&self.folder)
+            .unwrap()
+            .flatten()
+            .map(|e| e.file_name())
+            .filter(|n| n.to_string_lossy().ends_with(".pid"))
+            .collect();
         assert!(pids.is_empty(), "{pids:?}");
     }
 }
@@ -166,7 +169,8 @@ pub fn eventually(what: &str, done: impl Fn() -> bool) {
 
 /// Runs tshark on a capture; it must be installed.
 pub fn tshark(capture: &Path, arguments: &[&str]) -> String {
-    let Output { status, stdout, stderr } = Command::new("tshark").arg("-r").arg(capture).args(arguments).output().expect("tshark is installed");
+    let Output { status, stdout, stderr } =
+        Command::new("tshark").arg("-r").arg(capture).args(arguments).output().expect("tshark is installed");
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).unwrap()
 }

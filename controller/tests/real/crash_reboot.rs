@@ -21,7 +21,18 @@ fn the_server_host_crashes_and_reboots() {
 
     // tshark, not our own decoder, says what was on the wire.
     let capture = ending.folder.join("wire.pcapng");
-    let fields = ["-T", "fields", "-e", "frame.time_relative", "-e", "ip.src", "-e", "tcp.seq_raw", "-e", "frame.interface_name"];
+    let fields = [
+        "-T",
+        "fields",
+        "-e",
+        "frame.time_relative",
+        "-e",
+        "ip.src",
+        "-e",
+        "tcp.seq_raw",
+        "-e",
+        "frame.interface_name",
+    ];
     let resets = tshark(&capture, &[&["-Y", "tcp.flags.reset==1"], &fields[..]].concat());
     assert_eq!(resets.lines().count(), 1, "one RST: {resets}");
     let reset: Vec<&str> = resets.trim().split('\t').collect();
@@ -73,11 +84,21 @@ fn only_loopback_is_listened_on_and_keys_are_private() {
     assert_eq!(listening, BTreeSet::from(["0100007F".to_owned()]), "127.0.0.1 alone, and at least that");
     let private = bench.folder().join(".private");
     assert_eq!(fs::metadata(&private).unwrap().permissions().mode() & 0o777, 0o700);
-    for entry in fs::read_dir(&private).unwrap().flatten().filter(|e| e.file_name().to_string_lossy().ends_with("initrd")) {
+    for entry in
+        fs::read_dir(&private).unwrap().flatten().filter(|e| e.file_name().to_string_lossy().ends_with("initrd"))
+    {
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
     }
     let peak = fs::read_to_string(format!("/proc/{}/status", bench.pid())).unwrap();
-    let peak = peak.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap();
+    let peak = peak
+        .lines()
+        .find_map(|l| l.strip_prefix("VmHWM:"))
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .trim()
+        .parse::<u64>()
+        .unwrap();
     assert!(peak < 50 * 1024, "the controller used {peak} KiB");
     bench.end().left_nothing();
 }
@@ -110,7 +131,9 @@ fn systemd_as_the_servers_init_gives_the_same() {
 fn every_step_that_takes_hosts_down_and_up_works() {
     let steps = "  - reset: server\n  - reboot: server\n  - unplug: client\n  - plug: client\n  - shutdown: server\n  - power-on: server\n  - reboot: client\n  - shutdown: client";
     for init in ["sysvinit", "systemd"] {
-        let text = scenario(steps).replace("server: {}", &format!("server: {{ init: {init} }}")).replace("host: client\n    boot-id: unchanged", "host: server\n    boot-id: changed");
+        let text = scenario(steps)
+            .replace("server: {}", &format!("server: {{ init: {init} }}"))
+            .replace("host: client\n    boot-id: kept", "host: server\n    boot-id: changed");
         let ending = run(&text);
         assert_eq!(ending.status.code(), Some(0), "{}", ending.said);
         eventually("an end", || crate::bench::alive_with(&ending.folder).is_empty());

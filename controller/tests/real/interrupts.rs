@@ -6,7 +6,8 @@ use nix::unistd::Pid;
 use std::time::Duration;
 
 fn interrupted_at(moment: &str) {
-    let mut bench = Bench::start(&scenario("  - start: echo-server\n    until: { prints: waiting }\n  - pause: 2 min"), &[], &[]);
+    let mut bench =
+        Bench::start(&scenario("  - start: echo-server\n    until: { prints: waiting }\n  - pause: 2 min"), &[], &[]);
     bench.await_line(moment);
     kill(Pid::from_raw(bench.pid()), Signal::SIGINT).unwrap();
     let ending = bench.end();
@@ -43,7 +44,11 @@ fn ctrl_c_at_odd_moments() {
         kill(Pid::from_raw(bench.pid()), Signal::SIGINT).unwrap();
         let ending = bench.end();
         // Before its handler is set, the signal's default action ends the controller: nothing was begun yet then.
-        assert!(ending.status.code() == Some(130) || ending.status.code().is_none(), "after {delay} ms: {}", ending.said);
+        assert!(
+            ending.status.code() == Some(130) || ending.status.code().is_none(),
+            "after {delay} ms: {}",
+            ending.said
+        );
         assert_eq!(alive_with(&ending.folder), Vec::<String>::new());
         assert!(!ending.folder.join(".private").exists(), "after {delay} ms");
     }

@@ -21,6 +21,12 @@ fn the_up_line_tells_boot_id_and_kernel() {
 }
 
 #[test]
+fn a_failed_boot_tells_what_failed() {
+    let what = "no root disk: /dev/vda does not exist".to_owned();
+    assert_eq!(told(&format!("deadpeer: failed: {what}")), Some(MachineEvent::BootFailed { what }));
+}
+
+#[test]
 fn half_an_up_line_tells_nothing() {
     for line in ["deadpeer: up ", "deadpeer: up 6.12", "deadpeer: up not-a-boot-id 6.12", &UP[..48], ""] {
         assert_eq!(told(line), None, "{line:?}");

@@ -68,11 +68,12 @@ impl Sheet {
 
     /// Columns for a text in `lane`: between it and the next lane, or the one before if it is the last.
     fn room(&self, lane: usize) -> (usize, usize) {
-        let at = |lane: usize| self.lanes.get(lane).copied().unwrap_or(self.right + 1);
-        if self.is_last(lane) {
-            (at(lane - 1) + 2, at(lane).saturating_sub(1))
-        } else {
-            (at(lane) + 2, at(lane + 1).saturating_sub(1))
+        let at = |lane: usize| self.lanes.get(lane).copied();
+        match (at(lane), at(lane + 1)) {
+            (None, _) => (self.left, self.right),
+            (Some(own), Some(next)) => (own + 2, next - 1),
+            (Some(own), None) if self.is_last(lane) => (at(lane - 1).unwrap_or(self.left) + 2, own - 1),
+            (Some(own), None) => (own + 2, self.right),
         }
     }
 
@@ -235,7 +236,7 @@ impl Sheet {
         let parts = [
             used(words::TYPED).then(|| format!("{} typed in", pick(words::TYPED))),
             used(words::PRINTED).then(|| format!("{} printed", pick(words::PRINTED))),
-            arrows().next().map(|_| "#7 packet 7 of wire.pcapng".to_owned()),
+            arrows().next().map(|_| "#7 frame 7 in wire.pcapng".to_owned()),
             fate(super::rows::Fate::Cut).then(|| format!("{} dropped by a rule", pick(arrow::CUT))),
             fate(super::rows::Fate::Air).then(|| format!("{} nobody there", pick(arrow::AIR))),
         ];

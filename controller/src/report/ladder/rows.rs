@@ -236,7 +236,7 @@ impl Teller<'_> {
         }
         let (fate, word) = match frame.verdict {
             Verdict::Passed => (Fate::Arrives, None),
-            Verdict::Delayed(nanos) => (Fate::Arrives, Some(format!("held back {}", span(nanos)))),
+            Verdict::Delayed(nanos) => (Fate::Arrives, Some(format!("held {}", span(nanos)))),
             Verdict::Dropped => (Fate::Cut, Some("dropped".to_owned())),
             Verdict::Lost => (Fate::Air, None),
         };

@@ -56,6 +56,7 @@ pub(super) fn machine(event: &MachineEvent, pid: Option<u32>) -> (String, Paint)
         }
         MachineEvent::Stopped => ("stopped by somebody (SIGSTOP)".to_owned(), Paint::Bad),
         MachineEvent::Panicked { line } => (format!("kernel panic: {line}"), Paint::Bad),
+        MachineEvent::BootFailed { what } => (format!("cannot boot: {what}"), Paint::Bad),
         MachineEvent::CarrierSet { up: true } => ("cable plugged in".to_owned(), Paint::Good),
         MachineEvent::CarrierSet { up: false } => ("cable unplugged".to_owned(), Paint::Bad),
         MachineEvent::Carrier { up, down_count } => {
@@ -97,9 +98,10 @@ pub(super) fn labels(kind: &FrameKind, extra: &Extra) -> Vec<Label> {
     let names = match kind {
         FrameKind::Tcp(segment) => tcp(segment),
         FrameKind::Icmp { text, .. } => {
-            // The part in parentheses says it already: "destination unreachable (host unreachable)".
-            let core = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-            vec![format!("ICMP {text}"), format!("ICMP {}", core.unwrap_or(text))]
+            // "destination unreachable (host unreachable), about TCP ...": the part in parentheses says most.
+            let (what, _) = text.split_once(", about ").unwrap_or((text, ""));
+            let core = what.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or(what, |(core, _)| core);
+            vec![format!("ICMP {text}"), format!("ICMP {what}"), format!("ICMP {core}")]
         }
         FrameKind::Arp { text } | FrameKind::Other { text } => vec![text.clone()],
     };

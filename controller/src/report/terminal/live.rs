@@ -40,16 +40,21 @@ impl Live {
                 self.print(&format!("{sign} {}  {}", self.name(&id), harmless(&what)));
             }
             Told::Failed { id, what } => {
-                let line = self.take(&id);
-                for (after, said) in line.map(|line| line.said).unwrap_or_default() {
-                    let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
-                    let row = format!("  {}  {said} (after {})", self.name(&id), span(nanos));
+                let Some(line) = self.take(&id) else { return self.fail(&id, &what) };
+                let ends = line.said.iter().skip(1).map(|(at, _)| *at).chain([line.began.elapsed()]);
+                for ((at, said), end) in line.said.iter().zip(ends) {
+                    let nanos = u64::try_from(end.saturating_sub(*at).as_nanos()).unwrap_or(u64::MAX);
+                    let row = format!("  {}  {said} ({})", self.name(&id), span(nanos));
                     self.print(&self.style.paint(Paint::Dim, &row));
                 }
-                let sign = self.style.paint(Paint::Bad, self.style.sign("✗", "X"));
-                self.print(&format!("{sign} {}  {}", self.name(&id), harmless(&what)));
+                self.fail(&id, &what);
             }
         }
+    }
+
+    fn fail(&self, id: &str, what: &str) {
+        let sign = self.style.paint(Paint::Bad, self.style.sign("✗", "X"));
+        self.print(&format!("{sign} {}  {}", self.name(id), harmless(what)));
     }
 
     /// Shows what `id` is doing now, on a line of its own.

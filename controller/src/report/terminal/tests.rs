@@ -57,7 +57,7 @@ fn work_that_failed_is_shown_whole() {
     reporter.failed("server", "no SSH");
     progress.clear();
     let shown = term.contents();
-    let rows: Vec<&str> = shown.lines().map(|line| line.split(" (after").next().unwrap().trim_end()).collect();
+    let rows: Vec<&str> = shown.lines().map(|line| line.split(" (").next().unwrap().trim_end()).collect();
     assert_eq!(rows, ["  server    booting", "  server    waiting for SSH", "✗ server    no SSH"]);
 }
 

@@ -129,12 +129,11 @@ impl Reader<'_> {
         let within = self.source.within.read(self.problems);
         if let (Some(first), Some(last), Some(after_at), Some(before_at)) =
             (after, before, self.source.after.span(), self.source.before.span())
+            && first >= last
         {
-            if first >= last {
-                let fact = "nothing can happen after a step and before one that is not later";
-                let label = if first == last { "the same step" } else { "an earlier step than that of `after`" };
-                self.problems.add(Problem::at(before_at, fact).label(label).also(after_at, "after this"));
-            }
+            let fact = "nothing can happen after a step and before one that is not later";
+            let label = if first == last { "the same step" } else { "an earlier step than that of `after`" };
+            self.problems.add(Problem::at(before_at, fact).label(label).also(after_at, "after this"));
         }
         Moment { after, before, within }
     }
@@ -181,17 +180,17 @@ impl Reader<'_> {
             self.problems.add(problem.help("at least one of `from`, `to`, `kind`, `flags`"));
             return None;
         }
-        if let (Some(sender), Some(receiver), Some(at)) = (&from, &to, parts.to.span()) {
-            if sender == receiver {
-                let fact = format!("no segment goes from {sender} to itself by the cable");
-                self.problems.add(Problem::at(at, fact).label("the same host"));
-            }
+        if let (Some(sender), Some(receiver), Some(at)) = (&from, &to, parts.to.span())
+            && sender == receiver
+        {
+            let fact = format!("no segment goes from {sender} to itself by the cable");
+            self.problems.add(Problem::at(at, fact).label("the same host"));
         }
-        if let (Some(kind), Some(flags), Some(at)) = (kind, flags, parts.flags.span()) {
-            if let Some(why) = contradiction(kind, flags) {
-                self.problems
-                    .add(Problem::at(at, format!("no segment can be like this: {why}")).label("contradicts `kind`"));
-            }
+        if let (Some(kind), Some(flags), Some(at)) = (kind, flags, parts.flags.span())
+            && let Some(why) = contradiction(kind, flags)
+        {
+            self.problems
+                .add(Problem::at(at, format!("no segment can be like this: {why}")).label("contradicts `kind`"));
         }
         Some(Flow { from, to, kind, flags: flags.unwrap_or_default() })
     }

@@ -20,10 +20,10 @@ use lookup::Known;
 /// The scenario that `file` describes. What is wrong is added to `problems`; the scenario is of use only if nothing is.
 pub(super) fn resolve(file: &FileSource, source: &str, problems: &mut Problems) -> Scenario {
     let name = required(&file.name, "name", problems).and_then(|name| name.read(problems));
-    if let (Some(name), Some(span)) = (&name, file.name.span()) {
-        if name == "latest" {
-            problems.add(Problem::at(span, "a scenario cannot be named `latest`").label("the newest run is called so"));
-        }
+    if let (Some(name), Some(span)) = (&name, file.name.span())
+        && name == "latest"
+    {
+        problems.add(Problem::at(span, "a scenario cannot be named `latest`").label("the newest run is called so"));
     }
     let title = required(&file.title, "title", problems).and_then(|title| title.read(problems));
     let story = required(&file.story, "story", problems).and_then(|story| story.read(problems));

@@ -187,11 +187,11 @@ impl Reader<'_> {
         let verb = verb::one(&RULE, &source.given(), span, self.problems)?;
         let from = self.known.host(&source.from, self.problems);
         let to = self.known.host(&source.to, self.problems);
-        if let (Some(from_host), Some(to_host), Some(at)) = (&from, &to, source.to.span()) {
-            if from_host == to_host {
-                let fact = format!("nothing goes from {from_host} to itself by the cable");
-                self.problems.add(Problem::at(at, fact).label("the same host"));
-            }
+        if let (Some(from_host), Some(to_host), Some(at)) = (&from, &to, source.to.span())
+            && from_host == to_host
+        {
+            let fact = format!("nothing goes from {from_host} to itself by the cable");
+            self.problems.add(Problem::at(at, fact).label("the same host"));
         }
         let (kind, verdict) = match verb {
             "drop" => (source.drop.read(self.problems), RuleVerdict::Drop),

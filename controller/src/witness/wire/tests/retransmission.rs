@@ -24,6 +24,8 @@ fn parts_and_joined_parts_are_retransmissions_too() {
     cable.client(data(1001, 5001, b"one "));
     cable.client(data(1005, 5001, b"two "));
     assert!(cable.client(data(1003, 5001, b"e t")).retransmission);
+    assert!(cable.client(data(1001, 5001, b"one ")).retransmission);
+    assert!(cable.client(data(1005, 5001, b"two ")).retransmission, "the older one does not take it back");
     assert!(cable.client(data(1001, 5001, b"one two ")).retransmission);
     assert!(cable.client(data(1008, 5001, b" three")).retransmission, "the last byte again, with new ones");
     assert!(!cable.client(data(1014, 5001, b"four")).retransmission);

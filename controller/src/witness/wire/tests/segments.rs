@@ -105,6 +105,7 @@ fn both_sides_may_open_at_once() {
     assert_eq!(cable.server(syn(5000)).relative_seq, 0);
     let answer = cable.client(Sent { ack: Some(5001), ..syn(1000) });
     assert_eq!((answer.relative_seq, answer.relative_ack), (0, 1));
+    assert!(answer.retransmission, "its SYN is the same one");
     assert_eq!(cable.server(Sent { ack: Some(1001), ..syn(5000) }).relative_ack, 1);
 }
 

@@ -1,0 +1,90 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+
+/// The help of a verb (of the program itself where it is empty) as `--help` prints it, 100 columns wide.
+fn help(verb: &[&str]) -> String {
+    // Each level has its own width.
+    fn fixed(command: clap::Command) -> clap::Command {
+        command.term_width(WIDEST).mut_subcommands(fixed)
+    }
+    let arguments = ["controller"].into_iter().chain(verb.iter().copied()).chain(["--help"]);
+    fixed(command()).try_get_matches_from(arguments).unwrap_err().to_string()
+}
+
+fn parsed(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace())
+}
+
+#[test]
+fn clap_finds_no_fault_with_the_arguments() {
+    command().debug_assert();
+}
+
+#[test]
+fn help_is_what_users_were_told() {
+    for verb in [
+        "",
+        "run",
+        "list",
+        "show",
+        "check",
+        "image",
+        "image build",
+        "image list",
+        "image remove",
+        "doctor",
+        "bench",
+        "schema",
+        "completions",
+        "man",
+    ] {
+        let words: Vec<&str> = verb.split_whitespace().collect();
+        let name = format!("help {verb}").trim().replace(' ', "-");
+        insta::assert_snapshot!(name, help(&words));
+    }
+}
+
+#[test]
+fn no_line_of_help_is_wider_than_told() {
+    for verb in command().get_subcommands().map(clap::Command::get_name) {
+        let text = help(&[verb]);
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= WIDEST, "{verb}: {widest}");
+    }
+}
+
+#[test]
+fn run_has_sensible_defaults() {
+    let Command::Run(args) = parsed("controller run crash-reboot").unwrap().command else { panic!() };
+    assert_eq!((args.scenario.as_str(), args.suite.as_str()), ("crash-reboot", "trixie"));
+    assert_eq!((args.out, args.format, args.repeat.get(), args.quiet), (None, Format::Text, 1, false));
+    assert_eq!(args.accel, crate::machine::Choice::Auto);
+}
+
+#[test]
+fn verbose_is_taken_before_and_after_the_verb() {
+    for line in ["controller -vv list", "controller list -vv", "controller -v list -v"] {
+        let verbose = parsed(line).unwrap().verbose;
+        assert!(verbose > 0, "{line}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    for line in [
+        "controller",
+        "controller run",
+        "controller run a b",
+        "controller run a --repeat 0",
+        "controller run a --accel hvf",
+        "controller run a --format xml",
+        "controller check",
+        "controller image",
+        "controller completions csh",
+        "controller rnu",
+    ] {
+        let error = parsed(line).unwrap_err();
+        assert!(error.use_stderr(), "{line}");
+    }
+}
