@@ -86,8 +86,7 @@ fn build_guest(root: &Path, target_folder: &Path) -> Result<PathBuf, String> {
 fn is_for_the_controller_alone(name: &OsString) -> bool {
     let name = name.to_string_lossy();
     // CARGO_HOME, CARGO_NET_OFFLINE, CARGO_HTTP_..., CARGO_REGISTRIES_... and the job server stay.
-    let prefixes =
-        ["CARGO_PKG_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PROFILE_", "CARGO_TARGET_", "DEP_"];
+    let prefixes = ["CARGO_PKG_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PROFILE_", "DEP_"];
     let names = [
         "CARGO_BUILD_TARGET",
         "CARGO_BUILD_TARGET_DIR",
@@ -95,6 +94,8 @@ fn is_for_the_controller_alone(name: &OsString) -> bool {
         "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
         "CARGO_ENCODED_RUSTFLAGS",
         "CARGO_PRIMARY_PACKAGE",
+        "CARGO_TARGET_DIR",
+        "CARGO_TARGET_TMPDIR",
         "RUSTFLAGS",
         "RUSTC_WORKSPACE_WRAPPER",
         "CLIPPY_ARGS",

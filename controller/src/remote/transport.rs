@@ -189,3 +189,88 @@ pub(super) fn words(e: &io::Error) -> String {
         None => e.to_string(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{setsockopt, sockopt};
+    use std::net::{Ipv4Addr, TcpListener};
+
+    /// A transport, libssh2's end of it, and the host's end of the connection.
+    fn connected() -> (Transport, UnixStream, TcpStream) {
+        let listening = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let tcp = TcpStream::connect(listening.local_addr().unwrap()).unwrap();
+        let (transport, ssh) = Transport::new(tcp).unwrap();
+        (transport, ssh, listening.accept().unwrap().0)
+    }
+
+    /// Waits until TCP has something to say, then carries as often as it helps.
+    fn carry_all(transport: &mut Transport) {
+        poll(&mut [transport.awaited()], PollTimeout::from(60_000u16)).unwrap();
+        while transport.carry().unwrap() {}
+    }
+
+    #[test]
+    fn what_had_come_is_handed_over_before_the_end_is_told() {
+        let (mut transport, mut ssh, mut host) = connected();
+        let said: Vec<u8> = (0..1_000_000u32).map(|i| (i % 251) as u8).collect();
+        let sent = said.clone();
+        let host = std::thread::spawn(move || host.write_all(&sent).unwrap());
+        let mut got = Vec::new();
+        while transport.ended().is_none() {
+            carry_all(&mut transport);
+            let mut chunk = [0; 10_000];
+            while let Ok(n @ 1..) = ssh.read(&mut chunk) {
+                got.extend_from_slice(&chunk[..n]);
+                transport.carry().unwrap();
+            }
+        }
+        host.join().unwrap();
+        assert!(got == said);
+        assert_eq!(transport.ended(), Some("the connection was closed by the other side"));
+    }
+
+    #[test]
+    fn a_reset_is_told_by_its_name() {
+        let (mut transport, _ssh, host) = connected();
+        setsockopt(&host, sockopt::Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 }).unwrap();
+        drop(host);
+        carry_all(&mut transport);
+        assert_eq!(transport.ended(), Some("the connection was cut: Connection reset by peer (ECONNRESET)"));
+    }
+
+    #[test]
+    fn what_tcp_does_not_take_is_kept_and_shows_as_congestion() {
+        let (mut transport, mut ssh, mut host) = connected();
+        let mut sent = 0;
+        while !transport.congested() {
+            sent += ssh.write(&[7; 10_000]).unwrap();
+            transport.carry().unwrap();
+        }
+        drop(ssh);
+        let host = std::thread::spawn(move || {
+            let mut got = vec![0; sent];
+            host.read_exact(&mut got).map(|()| got.iter().all(|&byte| byte == 7))
+        });
+        while !host.is_finished() {
+            // Room in TCP is what is awaited here; the end of the thread closes the connection, which wakes too.
+            carry_all(&mut transport);
+        }
+        assert!(host.join().unwrap().unwrap());
+        assert!(!transport.congested());
+    }
+
+    #[test]
+    fn what_libssh2_has_not_read_is_seen() {
+        let (mut transport, mut ssh, mut host) = connected();
+        assert!(!transport.unread());
+        host.write_all(b"xy").unwrap();
+        carry_all(&mut transport);
+        let mut byte = [0];
+        for left in [true, false] {
+            ssh.read_exact(&mut byte).unwrap();
+            assert_eq!(transport.unread(), left);
+        }
+    }
+}
