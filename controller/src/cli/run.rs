@@ -50,7 +50,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZeroU32,
 
-    /// No progress, and of the story only the outcome
+    /// No progress and no ladder, only what was expected and what came of it
     #[arg(short, long)]
     pub(super) quiet: bool,
 }
@@ -100,7 +100,7 @@ impl RunArgs {
             Format::Text => {
                 let style = Style::of_stdout();
                 if !self.quiet {
-                    output::text(&report::ladder(scenario, &run.timeline, &style))?;
+                    output::text(&format!("{}\n", report::ladder(scenario, &run.timeline, &style)))?;
                 }
                 output::text(&report::summary(&run.result, &style))?;
             }

@@ -60,9 +60,9 @@ pub(super) fn machine(event: &MachineEvent, pid: Option<u32>) -> (String, Paint)
         MachineEvent::CarrierSet { up: true } => ("cable plugged in".to_owned(), Paint::Good),
         MachineEvent::CarrierSet { up: false } => ("cable unplugged".to_owned(), Paint::Bad),
         MachineEvent::Carrier { up, down_count } => {
-            let now = if *up { "carrier is there" } else { "no carrier" };
-            let times = if *down_count == 1 { "once".to_owned() } else { format!("{down_count} times") };
-            (format!("its kernel says: {now}, lost {times}"), Paint::Dim)
+            // The kernel's own words: a count of 1 at boot is virtio-net finding its link, not a cable that was pulled.
+            let now = if *up { "carrier 1" } else { "carrier 0" };
+            (format!("its kernel says: {now}, carrier_down_count {down_count}"), Paint::Dim)
         }
         MachineEvent::ControlLost { why } => (format!("control channel lost: {why}"), Paint::Bad),
     }
