@@ -97,6 +97,8 @@ impl RunArgs {
     fn show(&self, scenario: &Scenario, run: &Run) -> Result<()> {
         match self.format {
             Format::Json => output::text(&report::to_json(&run.result))?,
+            // A lab that was never put together has no story and proves nothing: the error says it all.
+            Format::Text if run.timeline.is_empty() && run.error.is_some() => {}
             Format::Text => {
                 let style = Style::of_stdout();
                 if !self.quiet {

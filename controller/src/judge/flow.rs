@@ -1,12 +1,15 @@
 //! Which frames a scenario means by a flow, and what such frames are called.
 
 use crate::scenario::{Flow, SegmentKind};
-use crate::timeline::{Flags, Frame, FrameKind, Segment};
+use crate::timeline::{Flags, Frame, FrameKind};
+use crate::witness::wire;
 
 /// Whether `frame` is one of `flow`. A flow that names no kind means TCP segments: a claim about segments is
 /// never about ARP, unless it says so.
 pub(super) fn fits(flow: &Flow, frame: &Frame) -> bool {
-    is_between(flow, frame) && is_of_kind(flow.kind.unwrap_or(SegmentKind::Tcp), frame) && has_flags(flow.flags, frame)
+    is_between(flow, frame)
+        && wire::fits(flow.kind.unwrap_or(SegmentKind::Tcp), &frame.kind)
+        && has_flags(flow.flags, frame)
 }
 
 /// Whether `frame` went from and to the flow's hosts, whatever it is.
@@ -17,28 +20,7 @@ pub(super) fn is_between(flow: &Flow, frame: &Frame) -> bool {
 
 /// Whether `frame` is what the flow asks for, whoever sent it.
 pub(super) fn is_alike(flow: &Flow, frame: &Frame) -> bool {
-    is_of_kind(flow.kind.unwrap_or(SegmentKind::Tcp), frame) && has_flags(flow.flags, frame)
-}
-
-fn is_of_kind(kind: SegmentKind, frame: &Frame) -> bool {
-    let segment = match &frame.kind {
-        FrameKind::Tcp(segment) => segment,
-        FrameKind::Icmp { .. } => return kind == SegmentKind::Icmp,
-        FrameKind::Arp { .. } => return kind == SegmentKind::Arp,
-        FrameKind::Other { .. } => return false,
-    };
-    let Segment { flags, length, retransmission, .. } = segment;
-    match kind {
-        SegmentKind::Tcp => true,
-        SegmentKind::Syn => flags.syn && !flags.ack,
-        SegmentKind::SynAck => flags.syn && flags.ack,
-        SegmentKind::Data => *length > 0,
-        SegmentKind::PureAck => flags.ack && *length == 0 && !flags.syn && !flags.fin && !flags.rst,
-        SegmentKind::Fin => flags.fin,
-        SegmentKind::Rst => flags.rst,
-        SegmentKind::Retransmission => *retransmission,
-        SegmentKind::Icmp | SegmentKind::Arp => false,
-    }
+    wire::fits(flow.kind.unwrap_or(SegmentKind::Tcp), &frame.kind) && has_flags(flow.flags, frame)
 }
 
 fn has_flags(wanted: Flags, frame: &Frame) -> bool {
