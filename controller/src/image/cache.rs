@@ -15,6 +15,12 @@ use std::time::Duration;
 /// How often a lock that somebody else holds is tried again, and the caller asked whether the user interrupted.
 const TICK: Duration = Duration::from_millis(50);
 
+/// What the name of a folder begins with in which an image is built; the key follows.
+const BUILDING: &str = ".building-";
+
+/// Likewise of one that is being removed.
+const DOOMED: &str = ".doomed-";
+
 /// Where images are kept: `$XDG_CACHE_HOME/deadpeer/images`, or `~/.cache/deadpeer/images` (XDG Base Directory
 /// Specification: a relative path in the variable is not valid, and is ignored).
 ///
@@ -118,25 +124,43 @@ impl Cache {
         }
     }
 
-    /// A fresh folder for building a key's image, which the caller holds exclusively. What a dead builder left is removed.
+    /// A fresh folder for building a key's image, which the caller holds exclusively. What dead builders left, of this
+    /// image or another, is removed.
     pub(super) fn building(&self, key: &str, held: &Held) -> Result<Building> {
-        let path = self.0.join(format!(".building-{key}"));
+        self.sweep(key);
+        let path = self.0.join(format!("{BUILDING}{key}"));
         remove_folder(&path)?;
         DirBuilder::new().mode(0o700).create(&path).broken(|| format!("cannot make {}", path.display()))?;
         let lock = held.0.try_clone().broken(|| format!("cannot share the lock of {key}"))?;
         Ok(Building { path, lock, finished: false })
     }
 
+    /// Removes what is left of builds of other images whose builders are gone. What cannot be removed is not in our way.
+    fn sweep(&self, own: &str) {
+        for entry in std::fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let key = [BUILDING, DOOMED].iter().find_map(|prefix| name.strip_prefix(prefix));
+            if let Some(key) = key.filter(|key| *key != own) {
+                if let Ok(Some(_held)) = self.try_lock(key, LockKind::Change) {
+                    if let Err(e) = remove_folder(&entry.path()) {
+                        tracing::warn!("{e}");
+                    }
+                }
+            }
+        }
+    }
+
     /// Removes the image of a key, which the caller holds exclusively, and what a dead builder of it left.
     pub(super) fn remove(&self, key: &str) -> Result<()> {
-        remove_folder(&self.0.join(format!(".building-{key}")))?;
+        remove_folder(&self.0.join(format!("{BUILDING}{key}")))?;
         self.remove_image(key)
     }
 
     /// Removes the image of a key, which the caller holds exclusively.
     pub(super) fn remove_image(&self, key: &str) -> Result<()> {
         // Renamed first: an image that is half removed must not be found.
-        let doomed = self.0.join(format!(".doomed-{key}"));
+        let doomed = self.0.join(format!("{DOOMED}{key}"));
         remove_folder(&doomed)?;
         match std::fs::rename(self.image(key), &doomed) {
             Ok(()) => remove_folder(&doomed),
@@ -254,5 +278,19 @@ mod tests {
         assert_eq!(cache.keys().unwrap(), ["k"]);
         cache.remove("k").unwrap();
         assert!(cache.keys().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_dead_builders_of_other_images_left_is_swept_and_what_living_ones_build_is_not() {
+        let (_folder, cache) = cache();
+        let living = cache.try_lock("living", LockKind::Change).unwrap().unwrap();
+        let living = cache.building("living", &living).unwrap();
+        let (dead, doomed) = (cache.0.join(".building-dead"), cache.0.join(".doomed-dead"));
+        std::fs::create_dir(&dead).unwrap();
+        std::fs::create_dir(&doomed).unwrap();
+        let held = cache.try_lock("k", LockKind::Change).unwrap().unwrap();
+        let _building = cache.building("k", &held).unwrap();
+        assert!(!dead.exists() && !doomed.exists());
+        assert!(living.path().exists());
     }
 }
