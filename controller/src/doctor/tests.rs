@@ -167,9 +167,9 @@ fn root_needs_no_sudo() {
 fn the_cache_must_be_writable_and_have_room() {
     let change = |f: &mut Facts| f.cache.read_only = Some("Permission denied".to_owned());
     assert_found("cache", change, State::Missing, "cannot be written: Permission denied", "XDG_CACHE_HOME");
-    let nearly_full = |f: &mut Facts| f.cache.free = Some(500);
-    assert_found("cache", nearly_full, State::Ok, "500 MiB free", "");
-    let no_image_yet = |f: &mut Facts| (f.cache.free, f.images) = (Some(500), Ok(vec![]));
+    let nearly_full = |f: &mut Facts| f.cache.free = Some(300);
+    assert_found("cache", nearly_full, State::Ok, "300 MiB free", "");
+    let no_image_yet = |f: &mut Facts| (f.cache.free, f.images) = (Some(300), Ok(vec![]));
     assert_found("cache", no_image_yet, State::Missing, "building an image takes", "controller image remove");
 }
 

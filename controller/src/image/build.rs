@@ -1,6 +1,7 @@
 //! Builds an image: fetch and unpack, kernel, initramfs, disk, lock, stamp.
 
-use super::cache::{self, Building};
+use super::cache::Building;
+use super::folder::{free_bytes, remove_folder};
 use super::kernel::Kernel;
 use super::lock::{self, Lock};
 use super::recipe::{self, EPOCH};
@@ -12,10 +13,10 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What a build needs while it is under way, in bytes; about a third of it stays.
+/// What a build needs while it is under way, in bytes: 316 MiB were measured, of which 118 stay.
 pub const SPACE_NEEDED: u64 = NEEDED_MIB << 20;
 
-const NEEDED_MIB: u64 = 700;
+const NEEDED_MIB: u64 = 450;
 
 /// The programs that a build runs, and the Debian package of each.
 pub const TOOLS: [(&str, &str); 12] = [
@@ -96,7 +97,7 @@ fn steps(
         tools: tools(interrupted)?,
     };
     write(folder, lock::FILE, lock.to_text()?.as_bytes())?;
-    cache::remove_folder(&scratch)?;
+    remove_folder(&scratch)?;
     verify::stamp(folder, &lock)
 }
 
@@ -185,7 +186,7 @@ fn require_programs(suite: &str) -> Result<()> {
 }
 
 fn require_space(folder: &Path) -> Result<()> {
-    let free = cache::free_bytes(folder)? >> 20;
+    let free = free_bytes(folder)? >> 20;
     if free >= NEEDED_MIB { Ok(()) } else { Err(no_space(folder, free)) }
 }
 
@@ -200,7 +201,7 @@ fn no_space(folder: &Path, free_mib: u64) -> Error {
 /// Adds what a failure probably means.
 fn explain(error: Error, folder: &Path) -> Error {
     let text = error.to_string();
-    let free = cache::free_bytes(folder).map_or(u64::MAX, |bytes| bytes >> 20);
+    let free = free_bytes(folder).map_or(u64::MAX, |bytes| bytes >> 20);
     if text.contains("No space left on device") || text.contains("don't have enough free space") || free < 20 {
         return no_space(folder, free).detail(text);
     }

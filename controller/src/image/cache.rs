@@ -4,15 +4,22 @@
 //! while it is built or removed; `images/.building-KEY/` is a build under way. The kernel drops a lock when its holder
 //! dies, however it dies, so a building folder that is found by whoever holds the lock belongs to nobody.
 
+use super::folder::remove_folder;
 use crate::error::{Context, Error, Result};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often a lock that somebody else holds is tried again, and the caller asked whether the user interrupted.
 const TICK: Duration = Duration::from_millis(50);
+
+/// What the name of a folder begins with in which an image is built; the key follows.
+const BUILDING: &str = ".building-";
+
+/// Likewise of one that is being removed.
+const DOOMED: &str = ".doomed-";
 
 /// Where images are kept: `$XDG_CACHE_HOME/deadpeer/images`, or `~/.cache/deadpeer/images` (XDG Base Directory
 /// Specification: a relative path in the variable is not valid, and is ignored).
@@ -117,25 +124,43 @@ impl Cache {
         }
     }
 
-    /// A fresh folder for building a key's image, which the caller holds exclusively. What a dead builder left is removed.
+    /// A fresh folder for building a key's image, which the caller holds exclusively. What dead builders left, of this
+    /// image or another, is removed.
     pub(super) fn building(&self, key: &str, held: &Held) -> Result<Building> {
-        let path = self.0.join(format!(".building-{key}"));
+        self.sweep(key);
+        let path = self.0.join(format!("{BUILDING}{key}"));
         remove_folder(&path)?;
         DirBuilder::new().mode(0o700).create(&path).broken(|| format!("cannot make {}", path.display()))?;
         let lock = held.0.try_clone().broken(|| format!("cannot share the lock of {key}"))?;
         Ok(Building { path, lock, finished: false })
     }
 
+    /// Removes what is left of builds of other images whose builders are gone. What cannot be removed is not in our way.
+    fn sweep(&self, own: &str) {
+        for entry in std::fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let key = [BUILDING, DOOMED].iter().find_map(|prefix| name.strip_prefix(prefix));
+            if let Some(key) = key.filter(|key| *key != own) {
+                if let Ok(Some(_held)) = self.try_lock(key, LockKind::Change) {
+                    if let Err(e) = remove_folder(&entry.path()) {
+                        tracing::warn!("{e}");
+                    }
+                }
+            }
+        }
+    }
+
     /// Removes the image of a key, which the caller holds exclusively, and what a dead builder of it left.
     pub(super) fn remove(&self, key: &str) -> Result<()> {
-        remove_folder(&self.0.join(format!(".building-{key}")))?;
+        remove_folder(&self.0.join(format!("{BUILDING}{key}")))?;
         self.remove_image(key)
     }
 
     /// Removes the image of a key, which the caller holds exclusively.
     pub(super) fn remove_image(&self, key: &str) -> Result<()> {
         // Renamed first: an image that is half removed must not be found.
-        let doomed = self.0.join(format!(".doomed-{key}"));
+        let doomed = self.0.join(format!("{DOOMED}{key}"));
         remove_folder(&doomed)?;
         match std::fs::rename(self.image(key), &doomed) {
             Ok(()) => remove_folder(&doomed),
@@ -192,57 +217,11 @@ impl Drop for Building {
     }
 }
 
-/// Removes a folder and all in it; one that is not there is fine. Nothing is removed if anything is mounted in it: what
-/// would be removed then is not ours.
-pub(super) fn remove_folder(path: &Path) -> Result<()> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").broken(|| "cannot read the mounts".to_owned())?;
-    if let Some(mount) = mounted_in(path, &mounts) {
-        return Err(Error::broken(format!("cannot remove {}: something is mounted in it", path.display()))
-            .help(format!("sudo umount {}", mount.display())));
-    }
-    // A package may hold a folder that its owner may not write to.
-    let removed = match std::fs::remove_dir_all(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-            make_writable(path);
-            std::fs::remove_dir_all(path)
-        }
-        other => other,
-    };
-    match removed {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::broken(format!("cannot remove {}: {e}", path.display())))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A mount point below a folder. `mounts` is as proc_pid_mountinfo(5) describes it; of its escapes only a space's occurs.
-fn mounted_in(folder: &Path, mounts: &str) -> Option<PathBuf> {
-    let folder = folder.canonicalize().ok()?;
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    points.map(|point| PathBuf::from(point.replace("\\040", " "))).find(|point| point.starts_with(&folder))
-}
-
-fn make_writable(folder: &Path) {
-    let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            make_writable(&entry.path());
-        }
-    }
-}
-
-/// Bytes that are free to this user where the folder is.
-pub(super) fn free_bytes(folder: &Path) -> Result<u64> {
-    let stat =
-        nix::sys::statvfs::statvfs(folder).broken(|| format!("cannot ask how much is free in {}", folder.display()))?;
-    Ok(stat.blocks_available() as u64 * stat.fragment_size() as u64)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn cache() -> (tempfile::TempDir, Cache) {
         let folder = tempfile::tempdir().unwrap();
@@ -302,11 +281,16 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_point_in_a_folder_is_found_and_one_beside_it_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let here = folder.path().canonicalize().unwrap();
-        let line = |point: &str| format!("36 35 0:31 / {}{point} rw shared:1 - tmpfs tmpfs rw\n", here.display());
-        assert_eq!(mounted_in(&here, &line("/dev/a\\040b")), Some(here.join("dev/a b")));
-        assert_eq!(mounted_in(&here, &line("-beside")), None);
+    fn what_dead_builders_of_other_images_left_is_swept_and_what_living_ones_build_is_not() {
+        let (_folder, cache) = cache();
+        let living = cache.try_lock("living", LockKind::Change).unwrap().unwrap();
+        let living = cache.building("living", &living).unwrap();
+        let (dead, doomed) = (cache.0.join(".building-dead"), cache.0.join(".doomed-dead"));
+        std::fs::create_dir(&dead).unwrap();
+        std::fs::create_dir(&doomed).unwrap();
+        let held = cache.try_lock("k", LockKind::Change).unwrap().unwrap();
+        let _building = cache.building("k", &held).unwrap();
+        assert!(!dead.exists() && !doomed.exists());
+        assert!(living.path().exists());
     }
 }

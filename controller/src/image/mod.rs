@@ -23,6 +23,7 @@ mod build;
 mod cache;
 mod cpio;
 mod disk;
+mod folder;
 mod initramfs;
 mod kernel;
 mod lock;

@@ -6,6 +6,7 @@ use super::verify::{self, Found};
 use super::{DISK, INITRD, KERNEL, PROGRESS, build, lock, recipe};
 use crate::error::{Error, Result};
 use crate::progress::Reporter;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -86,10 +87,17 @@ pub fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) 
     let key = recipe::key(&spec.suite);
     let folder = cache.image(&key);
     let mut built = false;
-    let mut waiting = || reporter.began(PROGRESS, "waiting for another controller that builds the guest image");
+    let waited = Cell::new(false);
+    let mut waiting = || {
+        reporter.began(PROGRESS, "waiting for another controller that builds the guest image");
+        waited.set(true);
+    };
     loop {
         let held = cache.lock(&key, LockKind::Use, interrupted, &mut waiting)?;
         if let Found::Intact(contents) = verify::look(&folder) {
+            if waited.get() && !built {
+                reporter.done(PROGRESS, "guest image built by another controller");
+            }
             return Ok(Image {
                 kernel: folder.join(KERNEL),
                 initrd: folder.join(INITRD),

@@ -236,3 +236,48 @@ fn search_path() -> OsString {
 pub(super) fn is_interrupt(error: &Error) -> bool {
     error.kind == Kind::Interrupted
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Tool {
+        Tool::new("sh").args(["-c", script])
+    }
+
+    #[test]
+    fn a_tool_gets_its_input_and_gives_its_output_however_long_they_are() {
+        let input = vec![b'x'; 1 << 20];
+        let mut lines = 0;
+        let output = Tool::new("sh")
+            .args(["-c", "seq 100000 >&2; cat"])
+            .input(input.clone())
+            .run(&|| false, &mut |_| lines += 1)
+            .unwrap();
+        assert!(output == input);
+        assert_eq!(lines, 100_000);
+    }
+
+    #[test]
+    fn a_failure_shows_the_status_and_the_last_lines() {
+        let error = shell("seq 100 >&2; exit 3").run(&|| false, &mut ignore).unwrap_err();
+        assert_eq!(error.fact, "sh ended with exit status 3");
+        assert_eq!(error.detail.unwrap(), "89\n90\n91\n92\n93\n94\n95\n96\n97\n98\n99\n100");
+    }
+
+    #[test]
+    fn nothing_is_started_after_an_interrupt() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("made");
+        let error = Tool::new("touch").arg(&file).run(&|| true, &mut ignore).unwrap_err();
+        assert!(is_interrupt(&error));
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_tool_that_does_not_exist_is_missing_and_cannot_run() {
+        assert_eq!(missing(&["sh", "deadpeer-no-such-tool"]), ["deadpeer-no-such-tool"]);
+        assert!(Tool::new("deadpeer-no-such-tool").run(&|| false, &mut ignore).is_err());
+    }
+}
