@@ -141,12 +141,11 @@ impl Cache {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let key = [BUILDING, DOOMED].iter().find_map(|prefix| name.strip_prefix(prefix));
-            if let Some(key) = key.filter(|key| *key != own) {
-                if let Ok(Some(_held)) = self.try_lock(key, LockKind::Change) {
-                    if let Err(e) = remove_folder(&entry.path()) {
-                        tracing::warn!("{e}");
-                    }
-                }
+            if let Some(key) = key.filter(|key| *key != own)
+                && let Ok(Some(_held)) = self.try_lock(key, LockKind::Change)
+                && let Err(e) = remove_folder(&entry.path())
+            {
+                tracing::warn!("{e}");
             }
         }
     }
