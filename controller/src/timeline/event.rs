@@ -1,6 +1,6 @@
 //! One thing witnessed, at one time on the lab's clock.
 
-use super::{Frame, LabTime};
+use super::{Frame, KernelEvent, LabTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -51,6 +51,8 @@ pub enum What {
     },
     /// The cable: a frame as the switch got it. Boxed, as it is far larger than the rest.
     Wire(Box<Frame>),
+    /// A host's own kernel, as its trace tells.
+    Kernel(Box<KernelEvent>),
 }
 
 /// What became of a step.

@@ -110,6 +110,7 @@ pub(super) fn rows(scenario: &Scenario, timeline: &[Event], hosts: &[&str]) -> V
             }
             What::Machine { host, event: done } => teller.machine(event.at, host, done),
             What::Wire(frame) => teller.frame(event.at, frame),
+            What::Kernel(_) => {}
         }
     }
     teller.close_background();
