@@ -107,7 +107,8 @@ impl Kind {
                 (Kind::State, &["skaddr", "oldstate", "newstate", "sport", "dport", "family", "protocol"])
             }
             "tcp_retransmit_skb" => (Kind::Retransmitted, ENDS),
-            "tcp_send_reset" => (Kind::ResetSent, ENDS),
+            // Ports are within the addresses on newer kernels.
+            "tcp_send_reset" => (Kind::ResetSent, &["skaddr", "saddr", "daddr"]),
             "tcp_receive_reset" => (Kind::ResetReceived, ENDS),
             "signal_generate" => (Kind::SignalSent, &["sig", "code", "comm", "pid", "result"]),
             "signal_deliver" => (Kind::SignalDelivered, &["sig", "sa_handler", "sa_flags"]),

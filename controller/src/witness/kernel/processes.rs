@@ -7,6 +7,8 @@ use std::collections::{HashMap, HashSet};
 const CLONE_FILES: u64 = 0x400;
 const CLONE_THREAD: u64 = 0x1_0000;
 
+const SIGKILL: i32 = 9;
+
 /// The kernel keeps so many bytes of a name (`TASK_COMM_LEN` less the NUL).
 const COMMAND_LENGTH: usize = 15;
 
@@ -28,6 +30,8 @@ struct Known {
     child: bool,
     /// Threads that have not ended.
     alive: HashSet<u32>,
+    /// Signals that were sent to it and would end it, if nobody handled them; they are not delivered yet.
+    deadly: Vec<i32>,
     /// How it is ending: what came first decides.
     ending: Option<Ended>,
     /// It has ended, and waits to be waited for.
@@ -127,6 +131,23 @@ impl Processes {
         first
     }
 
+    /// A signal is on its way to the thread's process that may end it.
+    pub(super) fn deadly(&mut self, thread: u32, signal: i32) {
+        let pid = self.pid(thread);
+        self.known.entry(pid).or_default().deadly.push(signal);
+    }
+
+    /// The kernel delivered `signal`. Which one that is: it turns a signal that nobody handles into a SIGKILL as soon as it is
+    /// sent (`complete_signal`, kernel/signal.c). A SIGKILL that nobody sent is that signal.
+    pub(super) fn delivered(&mut self, thread: u32, signal: i32) -> i32 {
+        let pid = self.pid(thread);
+        let Some(known) = self.known.get_mut(&pid) else { return signal };
+        let sent = known.deadly.contains(&signal);
+        let real = if signal == SIGKILL && !sent { known.deadly.first().copied().unwrap_or(signal) } else { signal };
+        known.deadly.retain(|waiting| *waiting != real);
+        real
+    }
+
     /// Whether the thread is the only one of its process.
     pub(super) fn is_alone(&self, thread: u32) -> bool {
         self.known.get(&self.pid(thread)).is_none_or(|known| known.alive.len() <= 1)
@@ -199,6 +220,18 @@ mod tests {
         assert_eq!(processes.exited(11), Some(Ended::Exit(3)));
         assert!(processes.reaped(10));
         assert!(!processes.reaped(10));
+    }
+
+    #[test]
+    fn a_kill_that_nobody_sent_is_the_signal_that_nobody_handled() {
+        let mut processes = server();
+        processes.deadly(10, 13);
+        assert_eq!(processes.delivered(10, 9), 13);
+        assert_eq!(processes.delivered(10, 9), 9);
+        processes.deadly(10, 10);
+        processes.deadly(10, 9);
+        assert_eq!(processes.delivered(10, 9), 9);
+        assert_eq!(processes.delivered(10, 17), 17);
     }
 
     #[test]

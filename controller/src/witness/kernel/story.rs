@@ -178,6 +178,9 @@ impl Story {
     }
 
     fn sent(&mut self, at: u64, sender: Option<Process>, signal: i32, target: u32, result: i64) {
+        if result == 0 && names::is_fatal_by_default(signal) {
+            self.processes.deadly(target, signal);
+        }
         let target = self.processes.of(target);
         if target.program.is_none() && sender.as_ref().is_none_or(|sender| sender.program.is_none()) {
             return;
@@ -202,12 +205,14 @@ impl Story {
         if disposition == Disposition::Handled {
             self.handled(thread, restart);
         }
+        let delivered = signal;
+        let signal = self.processes.delivered(thread, delivered);
         let mut first = true;
         if disposition == Disposition::Default && names::is_fatal_by_default(signal) {
             first = self.processes.ending(thread, Ended::Signal(names::signal(signal)));
         }
         // The other threads of a process that is ending get a SIGKILL that nobody sent.
-        if self.processes.is_program(thread) && (first || signal != SIGKILL) {
+        if self.processes.is_program(thread) && (first || delivered != SIGKILL) {
             let process = self.processes.of(thread);
             let signal = names::signal(signal);
             self.told.tell(at, Some(process), KernelFact::SignalDelivered { signal, disposition, restart });
