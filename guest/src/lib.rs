@@ -13,11 +13,13 @@
 //! | `addresses` | a line per address of a link NIC: `eth0 192.0.2.2/24` |
 //! | `sysctl` | `name = value` lines for `sysctl -p` |
 //! | `authorized_keys` | the one public key that may log in as root |
+//! | `witness` | the [`witness`], an executable; missing where nothing is to be recorded |
 //! | `host_key` | dropbear's private ed25519 host key, made for this run |
 //!
 //! A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial console once SSH answers.
 
 pub mod recorder;
+pub mod witness;
 pub mod wrap;
 
 /// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).

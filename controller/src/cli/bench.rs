@@ -39,6 +39,10 @@ pub(super) struct BenchArgs {
     /// How the breakdown is written
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+
+    /// Do without the kernels' testimony: to see what it costs
+    #[arg(long, hide = true)]
+    pub(super) no_witness: bool,
 }
 
 /// # Errors
@@ -54,6 +58,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<ExitCode> {
             image: image::Spec { suite: args.suite.clone() },
             accelerator: args.accel,
             boot_within: Duration::from_secs(90),
+            witness: !args.no_witness,
         };
         let screen = Screen::on_stderr(false);
         let reporter = screen.reporter();

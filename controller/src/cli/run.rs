@@ -50,6 +50,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZeroU32,
 
+    /// Do without the kernels' testimony: to see what it costs
+    #[arg(long, hide = true)]
+    pub(super) no_witness: bool,
+
     /// No progress and no ladder, only what was expected and what came of it
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -90,6 +94,7 @@ impl RunArgs {
             image: image::Spec { suite: self.suite.clone() },
             accelerator: self.accel,
             boot_within: self.boot_within,
+            witness: !self.no_witness,
         }
     }
 

@@ -8,6 +8,7 @@ use super::phases::Phases;
 use super::watch::Watch;
 use super::{Found, Options};
 use crate::cable::{Cable, Port};
+use crate::embedded;
 use crate::error::{Context, Error, Result};
 use crate::image::{self, Image, Seed};
 use crate::judge;
@@ -64,7 +65,7 @@ pub(super) fn conduct(
     let ports: Vec<Port> =
         (0..).zip(scenario.hosts.keys()).map(|(n, name)| Port { name: name.clone(), mac: link_mac(n) }).collect();
     let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;
-    let guests = guests(scenario, found, folder, &recorder)?;
+    let guests = guests(scenario, found, folder, &recorder, options.witness)?;
     let mut lab = Lab {
         scenario,
         guests,
@@ -74,6 +75,7 @@ pub(super) fn conduct(
         reporter,
         phases: std::mem::replace(phases, Phases::start()),
         boot_within: options.boot_within,
+        witnessed: options.witness,
     };
     lab.phases.end("put the lab together", PhaseKind::Overhead);
     let lived = live(&mut lab);
@@ -146,7 +148,13 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
     Ok(())
 }
 
-fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Recorder) -> Result<IndexMap<String, Guest>> {
+fn guests(
+    scenario: &Scenario,
+    found: &Found,
+    folder: &Folder,
+    recorder: &Recorder,
+    witnessed: bool,
+) -> Result<IndexMap<String, Guest>> {
     let (image, accelerator) = (&found.image, found.accelerator.accelerator);
     let keys = keys_for(scenario.hosts.len());
     let mut guests = IndexMap::new();
@@ -155,13 +163,14 @@ fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Record
             name: name.clone(),
             memory: host.memory,
             kernel: image.kernel.clone(),
-            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
+            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys, witnessed))?,
             base: image.disk.clone(),
             overlay: folder.private().join(format!("{name}.qcow2")),
             append: image::kernel_parameters(host.init, clock(accelerator)),
             control_mac: mac(CONTROL_MAC_LINK, n),
             accelerator,
             folder: folder.path().to_owned(),
+            recordings: witnessed.then(|| folder.private()),
             patience: qemu::PATIENCE,
         };
         let machine = Qemu::new(config, found.qemu.clone(), &found.qemu_img, recorder.clone())?;
@@ -184,7 +193,7 @@ fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKey
     }
 }
 
-fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
+fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys, witnessed: bool) -> Seed {
     let known = |(name, host): (&String, &Host)| -> Vec<_> {
         host.addresses.iter().map(|(ip, _)| (*ip, name.clone())).collect()
     };
@@ -195,6 +204,7 @@ fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
         sysctl: host.sysctl.clone(),
         authorized_key: keys.client.authorized_line(),
         host_key: keys.host.dropbear_file(),
+        witness: embedded::guest_program("witness").filter(|_| witnessed),
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Lab<'a> {
     pub(super) phases: Phases,
     /// Within which time a guest must have booted.
     pub(super) boot_within: Duration,
+    /// The guests' kernels testify.
+    pub(super) witnessed: bool,
 }
 
 /// A control channel that was opened on another thread.

@@ -43,6 +43,8 @@ pub struct Options {
     pub accelerator: Choice,
     /// Within which time a guest must have booted.
     pub boot_within: Duration,
+    /// Have the guests' kernels testify. Without, there is no kernel evidence, and nothing that costs time for it.
+    pub witness: bool,
 }
 
 /// What a run leaves: its result and its timeline. The folder holds both.

@@ -100,7 +100,12 @@ impl Lab<'_> {
             recorder.note(What::Program { host: on.clone(), program: name.clone(), event });
         };
         let session = self.guest(&host)?.session()?;
-        let started = self.watch.perform(move || session.start(&command, events))?;
+        let launcher = if self.witnessed {
+            format!("{}/witness run {program} --", deadpeer_guest::SEED_DIR)
+        } else {
+            String::new()
+        };
+        let started = self.watch.perform(move || session.start_by(&launcher, &command, events))?;
         self.guest(&host)?.programs.insert(program.to_owned(), Arc::new(started));
         Ok(())
     }

@@ -20,6 +20,8 @@ pub struct Seed {
     pub authorized_key: String,
     /// Dropbear's private host key, for this run alone (`remote::HostKey`).
     pub host_key: Vec<u8>,
+    /// The witness, a static executable, if the kernel is to testify.
+    pub witness: Option<&'static [u8]>,
 }
 
 /// The seed as bytes to be appended to [`super::Image::initrd`]'s, as they are.
@@ -45,6 +47,9 @@ pub fn seed(seed: &Seed) -> Vec<u8> {
     archive.file("seed/hostname", 0o644, format!("{}\n", seed.hostname).as_bytes());
     archive.file("seed/hosts", 0o644, hosts.as_bytes());
     archive.file("seed/sysctl", 0o644, sysctl.as_bytes());
+    if let Some(witness) = seed.witness {
+        archive.file("seed/witness", 0o755, witness);
+    }
     archive.finish()
 }
 
@@ -67,6 +72,7 @@ mod tests {
             sysctl: BTreeMap::from([("net.ipv4.tcp_retries2".into(), "5".into())]),
             authorized_key: "ssh-ed25519 AAAA run".into(),
             host_key: vec![1; 83],
+            witness: Some(b"\x7fELF its code"),
         }
     }
 
@@ -82,6 +88,8 @@ mod tests {
             "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n192.0.2.1 client\n2001:db8::2 server\n",
             "net.ipv4.tcp_retries2 = 5\n",
             "ssh-ed25519 AAAA run\n",
+            "seed/witness\0",
+            "\u{7f}ELF its code",
         ] {
             assert!(text.contains(part), "{part:?} is missing in {text:?}");
         }

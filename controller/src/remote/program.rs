@@ -86,14 +86,14 @@ impl Program {
     }
 }
 
-pub(super) fn start(line: &Line, command: &str, events: Events) -> Result<Program> {
+pub(super) fn start(line: &Line, launcher: &str, command: &str, events: Events) -> Result<Program> {
     if command.trim().is_empty() {
         return Err(Error::usage("an empty command cannot be started"));
     }
     let (answer, started) = channel();
     let errand = Errand {
         name: format!("the start of `{command}`"),
-        command: script(command),
+        command: script(launcher, command),
         terminal: true,
         limit: PATIENCE,
         mouth: Mouth::default(),
@@ -109,13 +109,13 @@ pub(super) fn start(line: &Line, command: &str, events: Events) -> Result<Progra
     Ok(Program { line: line.clone(), errand, pid, command: command.to_owned() })
 }
 
-/// For the shell: says who it is, then becomes the program. The words are taken apart once only.
-fn script(command: &str) -> String {
+/// For the shell: says who it is, then becomes the program, or the launcher that becomes it. The words are taken apart once only.
+fn script(launcher: &str, command: &str) -> String {
     format!(
         "set -- {command}\n\
          command -v -- \"$1\" >/dev/null || {{ printf '{MISSING}%s\\n' \"$1\"; exit 127; }}\n\
          printf '{MARK}%s\\n' $$\n\
-         exec \"$@\"\n"
+         exec {launcher} \"$@\"\n"
     )
 }
 

@@ -101,7 +101,21 @@ impl Session {
     /// There is no such command on the host (of kind usage; nothing was told to `events` then), the host does not
     /// start it, or the host was lost.
     pub fn start(&self, command: &str, events: impl FnMut(ProgramEvent) + Send + 'static) -> Result<Program> {
-        program::start(&self.line, command, Box::new(events))
+        self.start_by("", command, events)
+    }
+
+    /// As [`start`](Self::start), but it is `launcher` that becomes the program: words of a POSIX shell, to which the
+    /// command's are added (`nice -n 5`). It must keep its process id.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_by(
+        &self,
+        launcher: &str,
+        command: &str,
+        events: impl FnMut(ProgramEvent) + Send + 'static,
+    ) -> Result<Program> {
+        program::start(&self.line, launcher, command, Box::new(events))
     }
 }
 
