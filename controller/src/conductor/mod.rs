@@ -8,6 +8,7 @@ mod assemble;
 mod folder;
 mod guest;
 mod interrupt;
+mod kernels;
 mod lab;
 mod log;
 mod outcome;

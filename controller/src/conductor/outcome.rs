@@ -8,7 +8,8 @@ use crate::error::{Context, Kind, Result};
 use crate::judge::{self, Outcome};
 use crate::report::{self, Broken, EventWriter, Frames, RunResult, ScenarioId, Times, Versions};
 use crate::scenario::Scenario;
-use crate::timeline::Event;
+use crate::timeline::{Event, KernelAccount};
+use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::time::SystemTime;
@@ -31,7 +32,7 @@ pub(super) fn conclude(
     started: SystemTime,
     mut phases: Phases,
 ) -> Result<Run> {
-    let Carried { error, timeline, watched } = carried;
+    let Carried { error, timeline, watched, accounts } = carried;
     let expectations = judge::judge_at(scenario, &timeline, watched);
     let outcome = if error.is_some() { Outcome::Unknown } else { judge::outcome(&expectations) };
     write_events(&folder, &timeline)?;
@@ -61,6 +62,7 @@ pub(super) fn conclude(
             guest_kernels: report::guest_kernels(scenario, &timeline),
         },
         hosts: report::hosts(scenario, &timeline),
+        witnesses: by_host(scenario, accounts),
         frames: Frames::of(&timeline),
         image: found.map(|f| report::Image { key: f.image.key.clone(), suite: options.image.suite.clone() }),
         folder: folder.path().to_owned(),
@@ -90,6 +92,15 @@ fn write_events(folder: &Folder, timeline: &[Event]) -> Result<()> {
     timeline.iter().try_for_each(|event| writer.write(event))?;
     drop(writer);
     fs::rename(&fresh, folder.file("events.jsonl")).broken(|| "cannot put events.jsonl in its place".to_owned())
+}
+
+/// The accounts of each host, hosts in the scenario's order.
+fn by_host(scenario: &Scenario, accounts: Vec<(String, KernelAccount)>) -> IndexMap<String, Vec<KernelAccount>> {
+    let mut hosts: IndexMap<_, Vec<_>> = scenario.hosts.keys().map(|host| (host.clone(), Vec::new())).collect();
+    for (host, account) in accounts {
+        hosts.entry(host).or_default().push(account);
+    }
+    hosts
 }
 
 fn identify(scenario: &Scenario) -> ScenarioId {

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::judge::{Judged, Outcome};
 use crate::scenario::Init;
+use crate::timeline::KernelAccount;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -34,6 +35,9 @@ pub struct RunResult {
     pub versions: Versions,
     /// The hosts by name, in the scenario's order.
     pub hosts: IndexMap<String, HostResult>,
+    /// What the testimony of each host's kernel is worth, by boot; empty for a host whose kernel was not asked to testify.
+    #[serde(default)]
+    pub witnesses: IndexMap<String, Vec<KernelAccount>>,
     /// What went over the cable.
     pub frames: Frames,
     /// The disk image that the hosts ran from.
