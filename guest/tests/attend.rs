@@ -28,7 +28,7 @@ impl Attended {
         modes.control_chars[SpecialCharacterIndices::VEOF as usize] = 4;
         tcsetattr(&slave, SetArg::TCSANOW, &modes).unwrap();
         let attendant = Command::new(env!("CARGO_BIN_EXE_witness"))
-            .args(["run", "m4rk", "program", "--"])
+            .args(["attend", "m4rk", "program", "--"])
             .args(command)
             .stdin(Stdio::from(slave.try_clone().unwrap()))
             .stdout(Stdio::from(slave.try_clone().unwrap()))
@@ -162,7 +162,7 @@ fn what_cannot_be_started_is_told() {
 
 #[test]
 fn wrong_arguments_are_refused() {
-    for arguments in [&["run"][..], &["run", "m4rk"], &["run", "a b", "x", "--", "true"], &["run", "m", "x", "true"], &["run", "m", "x", "--"], &["become"], &[]] {
+    for arguments in [&["attend"][..], &["attend", "m4rk"], &["attend", "a b", "x", "--", "true"], &["attend", "m", "x", "true"], &["attend", "m", "x", "--"], &["become"], &[]] {
         let output = Command::new(env!("CARGO_BIN_EXE_witness")).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
     }

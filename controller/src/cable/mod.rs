@@ -109,9 +109,11 @@ impl Cable {
     /// If a host is on a link twice or an address is, if the capture cannot be written, or if the system refuses a thread.
     pub fn start(recorder: Recorder, capture: &Path, ports: &[Port]) -> Result<Cable> {
         let (mut places, mut addresses) = (HashSet::new(), HashSet::new());
-        let is_new = |port: &&Port| !places.insert((&port.host, port.link)) || !addresses.insert(port.mac);
-        if let Some(Port { host, link, .. }) = ports.iter().find(is_new) {
-            return Err(Error::broken(format!("host {host} is on link {link} twice, by its name or its address")));
+        for port in ports {
+            if !places.insert((&port.host, port.link)) || !addresses.insert(port.mac) {
+                let Port { host, link, .. } = port;
+                return Err(Error::broken(format!("host {host} is on link {link} twice, by its name or its address")));
+            }
         }
         let status = Arc::new(Status::default());
         let switch = Switch::new(recorder, Capture::create(capture, ports)?, ports, Arc::clone(&status));

@@ -12,6 +12,7 @@ mod lab;
 mod log;
 mod outcome;
 mod phases;
+mod sightings;
 mod steps;
 mod watch;
 

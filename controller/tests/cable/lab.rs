@@ -41,7 +41,7 @@ pub(crate) struct Lab {
 }
 
 /// A machine's end of a cable.
-pub(crate) struct Guest(OwnedFd);
+pub(crate) struct Guest(pub(crate) OwnedFd);
 
 impl Guest {
     pub(crate) fn send(&self, frame: &[u8]) {

@@ -1,6 +1,6 @@
 //! The attendant: starts a program on a guest and tells the controller, on the program's own terminal, how it fares.
 //!
-//! The controller opens a channel with a terminal and has [`run`] executed in it. The attendant leads that terminal's
+//! The controller opens a channel with a terminal and has [`attend`] executed in it. The attendant leads that terminal's
 //! session; the program does not belong to it. It is started in a session of its own, or by the host's init if it is a
 //! *service*, and its standard output is the terminal. So
 //!
@@ -33,11 +33,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::unistd::{getpid, getppid};
 use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// What is told to a program's process just before it becomes the program; an error ends it instead.
-pub type Enlist = fn(&str) -> Result<(), String>;
 
 /// What is to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,28 +48,28 @@ pub struct Start {
     pub command: Vec<String>,
 }
 
-/// The arguments that [`run`] takes, but for the command itself.
+/// The arguments of the witness that have it attend a program; the program's own command follows.
 #[must_use]
 pub fn arguments(mark: &Mark, service: bool, name: &str) -> String {
-    format!("run {}{mark} {name} --", if service { "--service " } else { "" })
+    format!("attend {}{mark} {name} --", if service { "--service " } else { "" })
 }
 
-/// Starts a program and attends it. `arguments`: those of [`arguments()`] after `run`, then the command's words. `enlist`
-/// is called in the process that becomes the program. Returns the exit status if there is nothing to attend (any more).
-pub fn run(arguments: impl Iterator<Item = String>, enlist: Enlist) -> i32 {
+/// Starts a program and attends it. `arguments`: those of [`arguments()`] after the first, then the command's words. Returns the
+/// exit status if there is nothing to attend (any more).
+pub fn attend(arguments: impl Iterator<Item = String>) -> i32 {
     match parse(arguments) {
-        Ok(start) => attend(&start, enlist),
+        Ok(start) => start_and_stay(&start),
         Err(wrong) => {
-            crate::wrap::complain(format_args!("witness run: {wrong}"));
+            crate::wrap::complain(format_args!("witness attend: {wrong}"));
             crate::wrap::EX_USAGE
         }
     }
 }
 
 /// What init executes for a service: this process becomes the program. `arguments`: the service's name.
-pub fn become_service(mut arguments: impl Iterator<Item = String>, enlist: Enlist) -> i32 {
+pub fn become_service(mut arguments: impl Iterator<Item = String>) -> i32 {
     match arguments.next() {
-        Some(name) => service::become_it(&name, enlist),
+        Some(name) => service::become_it(&name),
         None => crate::wrap::EX_USAGE,
     }
 }
@@ -93,14 +89,14 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Start, &'static 
     if command.is_empty() { Err("no command") } else { Ok(Start { mark, service, name, command }) }
 }
 
-fn attend(start: &Start, enlist: Enlist) -> i32 {
-    let Some(path) = find(&start.command[0]) else {
+fn start_and_stay(start: &Start) -> i32 {
+    if find(&start.command[0]).is_none() {
         start.mark.say(&Word::Missing(start.command[0].clone()));
         return 127;
-    };
+    }
     spare_us();
     stand_by();
-    let done = if start.service { service::attend(start) } else { program::attend(start, &path, enlist) };
+    let done = if start.service { service::attend(start) } else { program::attend(start) };
     match done {
         Ok(()) => 0,
         Err(why) => {
@@ -159,21 +155,16 @@ fn fresh_signals() {
 }
 
 /// Becomes the program: tells its process id and executes it. Returns only the reason why not.
-fn become_program(start: &Start, path: &Path, enlist: Enlist) -> String {
+fn become_program(start: &Start) -> String {
     let words: Result<Vec<CString>, _> = start.command.iter().map(|word| CString::new(word.as_str())).collect();
-    let (Ok(words), Ok(file)) = (words, CString::new(path.as_os_str().as_bytes())) else {
-        return "its command contains a NUL byte".to_owned();
-    };
-    if let Err(why) = enlist(&start.name) {
-        return why;
-    }
+    let Ok(words) = words else { return "its command contains a NUL byte".to_owned() };
     fresh_signals();
     start.mark.say(&Word::Started(getpid().as_raw().unsigned_abs()));
-    let Err(errno) = nix::unistd::execv(&file, &words);
+    let Err(errno) = nix::unistd::execvp(&words[0], &words);
     let more = match errno {
         Errno::ENOENT => ": the loader or interpreter that it names is not on this host",
         Errno::ENOEXEC => ": it is no program that this host could run",
         _ => "",
     };
-    format!("{} cannot be executed: {}{more}", path.display(), errno.desc())
+    format!("{} cannot be executed: {}{more}", start.command[0], errno.desc())
 }

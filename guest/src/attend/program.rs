@@ -1,18 +1,17 @@
 //! A program that is the attendant's own child, in a session of its own.
 
-use super::{Enlist, Start, Word, awaited, become_program, fresh_signals, limits};
+use super::{Start, Word, awaited, become_program, fresh_signals, limits};
 use crate::wrap::complain;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{ForkResult, Pid, fork, setsid};
-use std::path::Path;
 
 /// Starts it and waits for its end, then for that of the channel.
-pub(super) fn attend(start: &Start, path: &Path, enlist: Enlist) -> Result<(), String> {
+pub(super) fn attend(start: &Start) -> Result<(), String> {
     let child = forked(|| {
         let why = match setsid().map_err(|e| e.desc().to_owned()).and_then(|_| limits::enter(&start.name)) {
-            Ok(()) => become_program(start, path, enlist),
+            Ok(()) => become_program(start),
             Err(why) => why,
         };
         complain(format_args!("{}: {why}", start.name));

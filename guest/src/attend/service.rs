@@ -7,8 +7,8 @@
 
 use super::program::{forked, reaped};
 use super::exits::Exit;
-use super::{Enlist, Mark, Start, Word, become_program, find, limits};
-use crate::SEED_DIR;
+use super::{Mark, Start, Word, become_program, find, limits};
+use crate::{SEED_DIR, WITNESS};
 use crate::wrap::complain;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -65,9 +65,9 @@ pub(super) fn attend(start: &Start) -> Result<(), String> {
 }
 
 /// Becomes the service. Returns an exit status if it cannot.
-pub(super) fn become_it(name: &str, enlist: Enlist) -> i32 {
+pub(super) fn become_it(name: &str) -> i32 {
     let why = match prepare(name) {
-        Ok((start, path)) => become_program(&start, &path, enlist),
+        Ok(start) => become_program(&start),
         Err(why) => why,
     };
     complain(format_args!("{name}: {why}"));
@@ -75,15 +75,15 @@ pub(super) fn become_it(name: &str, enlist: Enlist) -> i32 {
 }
 
 /// What the attendant left for this process; and tells the attendant who it is.
-fn prepare(name: &str) -> Result<(Start, PathBuf), String> {
+fn prepare(name: &str) -> Result<Start, String> {
     let text = fs::read_to_string(file(name, "command")).map_err(|e| format!("its command: {e}"))?;
     let mut words = text.split('\0').map(str::to_owned);
     let mark = words.next().and_then(|mark| Mark::read(&mark)).ok_or("its command has no mark")?;
     let command: Vec<String> = words.collect();
-    let path = command.first().and_then(|word| find(word)).ok_or("its command is not on this host")?;
+    command.first().and_then(|word| find(word)).ok_or("its command is not on this host")?;
     let mut pid = fs::File::options().write(true).open(file(name, "pid")).map_err(|e| format!("its pid: {e}"))?;
     pid.write_all(format!("{}\n", nix::unistd::getpid()).as_bytes()).map_err(|e| format!("its pid: {e}"))?;
-    Ok((Start { mark, service: true, name: name.to_owned(), command }, path))
+    Ok(Start { mark, service: true, name: name.to_owned(), command })
 }
 
 fn by_systemd(start: &Start) -> Result<(), String> {
@@ -100,7 +100,7 @@ fn by_systemd(start: &Start) -> Result<(), String> {
 }
 
 fn unit(name: &str) -> String {
-    let (terminal, program) = (file(name, "terminal"), Path::new(SEED_DIR).join("witness"));
+    let terminal = file(name, "terminal");
     format!(
         "[Unit]\n\
          Description=Deadpeer program {name}\n\
@@ -111,13 +111,12 @@ fn unit(name: &str) -> String {
          \n\
          [Service]\n\
          Type=exec\n\
-         ExecStart={program} become {name}\n\
+         ExecStart={WITNESS} become {name}\n\
          StandardInput=null\n\
          StandardOutput=file:{terminal}\n\
          StandardError=inherit\n\
          TasksMax={tasks}\n\
          MemoryMax={memory}%\n",
-        program = program.display(),
         terminal = terminal.display(),
         tasks = limits::PROCESSES,
         memory = limits::MEMORY_PERCENT,
@@ -153,9 +152,8 @@ fn become_by_hand(name: &str) -> i32 {
         return 127;
     }
     super::fresh_signals();
-    let witness = Path::new(SEED_DIR).join("witness");
-    let error = std::os::unix::process::CommandExt::exec(Command::new(&witness).args(["become", name]));
-    complain(format_args!("{name}: {}: {error}", witness.display()));
+    let error = std::os::unix::process::CommandExt::exec(Command::new(WITNESS).args(["become", name]));
+    complain(format_args!("{name}: {WITNESS}: {error}"));
     127
 }
 
