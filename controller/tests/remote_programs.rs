@@ -157,7 +157,10 @@ fn a_command_that_does_not_exist_is_told_by_name() {
 fn a_command_that_the_shell_does_not_understand_is_told_in_its_words() {
     let host = Host::new();
     let error = host.start(&host.connect(), "echo 'unfinished", |_| ()).unwrap_err().to_string();
-    assert!(error.starts_with("`echo 'unfinished` was not started: what should start it exited with status"), "{error}");
+    assert!(
+        error.starts_with("`echo 'unfinished` was not started: what should start it exited with status"),
+        "{error}"
+    );
     assert!(error.to_lowercase().contains("unterminated quoted string") || error.contains("unexpected EOF"), "{error}");
 }
 
@@ -189,7 +192,8 @@ fn a_flood_from_one_program_is_kept_within_limits_and_disturbs_no_other() {
     assert_eq!(events.last(), Some(&ProgramEvent::Ended { how: Ended::Exit(0) }));
     let numbers: Vec<usize> = lines(&events).iter().map(|line| line.parse().unwrap()).collect();
     assert!(numbers.into_iter().eq(1..=MOST_LINES));
-    let [.., ProgramEvent::Muted, ProgramEvent::InputEnded | ProgramEvent::Input { .. }, beyond, _] = &events[..] else {
+    let [.., ProgramEvent::Muted, ProgramEvent::InputEnded | ProgramEvent::Input { .. }, beyond, _] = &events[..]
+    else {
         panic!("{:?}", &events[MOST_LINES..]);
     };
     let last: Vec<String> = (1..=100_000).rev().take(LAST_LINES).map(|n| n.to_string()).rev().collect();

@@ -8,6 +8,7 @@ use super::phases::Phases;
 use super::watch::Watch;
 use super::{Found, Options};
 use crate::cable::{Cable, Port};
+use crate::embedded;
 use crate::error::{Context, Error, Result};
 use crate::image::{self, Image, Seed};
 use crate::judge;
@@ -15,7 +16,6 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
-use crate::embedded;
 use crate::scenario::{Host, Scenario, link_of};
 use crate::timeline::{Clock, Event, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
@@ -63,7 +63,10 @@ pub(super) fn conduct(
     let (sink, source) = std::sync::mpsc::channel();
     let recorder = Recorder::new(clock, sink);
     let cards = (0..).zip(&scenario.hosts).flat_map(|(n, (name, host))| {
-        nics(host, n).into_iter().map(|(link, mac)| Port { host: name.clone(), link, mac })
+        nics(host, n).into_iter().map(|(link, mac)| {
+            let on_it = host.addresses.iter().filter(move |(address, _)| link_of(*address) == usize::from(link));
+            Port { host: name.clone(), link, mac, addresses: on_it.map(|(address, _)| *address).collect() }
+        })
     });
     let ports: Vec<Port> = cards.collect();
     let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;

@@ -83,7 +83,8 @@ pub(super) fn connect(
 /// Whether the server that greets so is a dropbear of the versions 2022.82 to 2024.85 (Debian 12 has 2022.83): these end a
 /// session when a command ends while another channel is open and not yet in use (its issue 321).
 fn is_hasty(banner: &str) -> bool {
-    let version = banner.split_once("dropbear_").and_then(|(_, rest)| rest.split(['-', ' ']).next()).unwrap_or_default();
+    let version =
+        banner.split_once("dropbear_").and_then(|(_, rest)| rest.split(['-', ' ']).next()).unwrap_or_default();
     let part = |text: &str| text.parse::<u32>().ok();
     let parts = version.split_once('.').and_then(|(year, number)| Some((part(year)?, part(number)?)));
     parts.is_some_and(|it| ((2022, 82)..=(2024, 85)).contains(&it))
@@ -131,7 +132,13 @@ mod tests {
     fn debian_12_s_dropbear_is_hasty_and_those_before_and_after_are_not() {
         assert!(is_hasty("SSH-2.0-dropbear_2022.83"));
         assert!(is_hasty("SSH-2.0-dropbear_2024.85-extra"));
-        for other in ["SSH-2.0-dropbear_2020.81", "SSH-2.0-dropbear_2025.88", "SSH-2.0-OpenSSH_9.2p1 Debian-2", "SSH-2.0-dropbear", ""] {
+        for other in [
+            "SSH-2.0-dropbear_2020.81",
+            "SSH-2.0-dropbear_2025.88",
+            "SSH-2.0-OpenSSH_9.2p1 Debian-2",
+            "SSH-2.0-dropbear",
+            "",
+        ] {
             assert!(!is_hasty(other), "{other}");
         }
     }
