@@ -19,6 +19,7 @@ pub mod process;
 pub mod progress;
 pub mod remote;
 pub mod report;
+pub mod runlog;
 pub mod scenario;
 pub mod timeline;
 pub mod witness;

@@ -38,6 +38,7 @@ pub use rules::verdict;
 pub use status::Counts;
 
 use crate::error::{Context, Error, Result};
+use crate::runlog::belonging;
 use crate::scenario::Rule;
 use crate::timeline::Recorder;
 use crate::witness::wire::Mac;
@@ -108,7 +109,7 @@ impl Cable {
         let woken = Arc::clone(&wake);
         let thread = std::thread::Builder::new()
             .name("cable".to_owned())
-            .spawn(move || switch.run(&inbox, &woken))
+            .spawn(belonging(move || switch.run(&inbox, &woken)))
             .broken(|| "no thread for the cable".to_owned())?;
         let hosts = ports.iter().map(|port| port.name.clone()).collect();
         Ok(Self { path: capture.to_owned(), hosts, commands, wake, status, thread: Some(thread) })

@@ -15,6 +15,7 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
+use crate::runlog::belonging;
 use crate::scenario::{Host, Scenario};
 use crate::timeline::{Clock, Event, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
@@ -126,7 +127,7 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
         let asking: Vec<_> = asked
             .into_iter()
             .map(|(host, session, boot_id)| {
-                std::thread::spawn(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id))
+                std::thread::spawn(belonging(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id)))
             })
             .collect();
         asking

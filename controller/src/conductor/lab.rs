@@ -10,6 +10,7 @@ use crate::machine::Link;
 use crate::progress::Reporter;
 use crate::remote::{HostKey, Keys, Session};
 use crate::report::PhaseKind;
+use crate::runlog::belonging;
 use crate::scenario::{Action, Scenario};
 use crate::timeline::{Event, MachineEvent, Recorder, What};
 use indexmap::IndexMap;
@@ -80,10 +81,10 @@ impl Lab<'_> {
                 .filter_map(|(name, guest)| {
                     let at = links.iter().position(|(host, _)| *host == name)?;
                     let (_, end) = links.swap_remove(at);
-                    Some(scope.spawn(move || {
+                    Some(scope.spawn(belonging(move || {
                         guest.forget_boot();
                         guest.machine.power_on(vec![Link { mac: guest.link_mac, end }])
-                    }))
+                    })))
                 })
                 .collect();
             starting
@@ -141,18 +142,18 @@ impl Lab<'_> {
             (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
-        std::thread::spawn(move || {
+        std::thread::spawn(belonging(move || {
             let session = match login(&host, address, &keys, recorder, going_down) {
                 Ok(session) => session,
                 Err(error) => return drop(done.send(Err(error))),
             };
             // Side by side: neither needs the other, and both wait for the guest more than they work.
             std::thread::scope(|scope| {
-                scope.spawn(|| deployed.send(deploy(&session, &host, &needed)));
+                scope.spawn(belonging(|| deployed.send(deploy(&session, &host, &needed))));
                 let word = confirm(&session, &host, &boot_id);
                 let _ = done.send(word.map(|word| Opened { session: session.clone(), word }));
             });
-        });
+        }));
         Ok(opened)
     }
 

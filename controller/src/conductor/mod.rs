@@ -9,14 +9,12 @@ mod folder;
 mod guest;
 mod interrupt;
 mod lab;
-mod log;
 mod outcome;
 mod phases;
 mod steps;
 mod watch;
 
 pub use interrupt::Interrupt;
-pub use log::RunLog;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{self, Image};
@@ -24,7 +22,7 @@ use crate::machine::Choice;
 use crate::machine::qemu::{Chosen, Info, Probe};
 use crate::progress::Reporter;
 use crate::report::{PhaseKind, RunResult};
-
+use crate::runlog::RunLog;
 use crate::scenario::Scenario;
 use crate::timeline::{Clock, Event};
 use folder::Folder;
