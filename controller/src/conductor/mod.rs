@@ -5,6 +5,7 @@
 //! ends the run as *unknown*, with everything that was witnessed until then in its folder, and with nothing left running.
 
 mod assemble;
+mod batch;
 mod folder;
 mod guest;
 mod interrupt;
@@ -14,6 +15,7 @@ mod phases;
 mod steps;
 mod watch;
 
+pub use batch::{Job, run_all};
 pub use interrupt::Interrupt;
 
 use crate::error::{Error, Kind, Result};
@@ -41,6 +43,14 @@ pub struct Options {
     pub accelerator: Choice,
     /// Within which time a guest must have booted.
     pub boot_within: Duration,
+}
+
+impl Default for Options {
+    /// A folder under `runs/`, the default suite, and whichever accelerator works.
+    fn default() -> Self {
+        let boot_within = Duration::from_secs(90);
+        Self { out: None, image: image::Spec::default(), accelerator: Choice::default(), boot_within }
+    }
 }
 
 /// What a run leaves: its result and its timeline. The folder holds both.
@@ -86,6 +96,22 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
         tracing::info!("{error}");
     }
     outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, started, phases)
+}
+
+/// Makes sure of everything that runs need before the first of several begins, so that it is built or tried once, and
+/// what is missing is told once.
+///
+/// # Errors
+/// QEMU is missing, an image cannot be built, the accelerator asked for does not work, or the user interrupts.
+pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> Result<()> {
+    let mut prepared: Vec<&image::Spec> = Vec::new();
+    for Job { options, .. } in jobs {
+        if !prepared.contains(&&options.image) {
+            find(options, reporter, interrupt, &mut Phases::start())?;
+            prepared.push(&options.image);
+        }
+    }
+    Ok(())
 }
 
 /// Finds QEMU and what accelerates it, and makes sure of the image.

@@ -4,13 +4,14 @@ use super::assemble::Carried;
 use super::folder::Folder;
 use super::phases::Phases;
 use super::{Found, Options, Run};
-use crate::error::{Context, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::judge::{self, Outcome};
 use crate::report::{self, Broken, EventWriter, Frames, RunResult, ScenarioId, Times, Versions};
 use crate::scenario::Scenario;
 use crate::timeline::Event;
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 /// The time as a run's folder is named by it, in UTC: `2026-03-01T12-34-56`. It sorts, and needs no quoting.
@@ -71,6 +72,28 @@ pub(super) fn conclude(
 }
 
 impl Run {
+    /// The run that `error` kept from being made: it left no folder. *Skipped* if the user interrupted before it began, else *unknown*.
+    #[must_use]
+    pub fn not_made(scenario: &Scenario, error: Error) -> Self {
+        let outcome = if error.kind == Kind::Interrupted { Outcome::Skipped } else { Outcome::Unknown };
+        let result = RunResult {
+            schema: report::SCHEMA_VERSION,
+            scenario: identify(scenario),
+            outcome,
+            error: Some(Broken::from(&error)),
+            expectations: Vec::new(),
+            time: Times::default(),
+            accelerator: None,
+            versions: Versions { deadpeer: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
+            hosts: report::hosts(scenario, &[]),
+            frames: Frames::default(),
+            image: None,
+            folder: PathBuf::new(),
+            files: Vec::new(),
+        };
+        Self { result, error: Some(error), timeline: Vec::new() }
+    }
+
     /// The process's exit code: that of the error that ended the run, if one did, else that of its outcome.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -4,6 +4,7 @@ use super::words;
 use crate::scenario::{Expectation, Scenario};
 use crate::timeline::LabTime;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a run came to. Decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -28,6 +29,18 @@ impl Outcome {
             Outcome::Fail => 1,
             Outcome::Unknown => 2,
         }
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// In a word, as `result.json` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Pass => "pass",
+            Outcome::Fail => "fail",
+            Outcome::Unknown => "unknown",
+            Outcome::Skipped => "skipped",
+        })
     }
 }
 
@@ -58,6 +71,9 @@ pub struct Judged {
     pub why: String,
     /// What a student learns from it: the scenario's own sentence for held or not held; empty if it cannot be judged.
     pub lesson: String,
+    /// What this run measured, where the claim leaves open what it may be (a race): "3", "ECONNRESET".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
     /// For a claim that did not hold: what was expected, line by line, to be set beside `came`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected: Vec<String>,
@@ -89,6 +105,7 @@ pub struct Evidence {
 pub(super) struct Finding {
     pub(super) held: Option<bool>,
     pub(super) why: String,
+    pub(super) value: Option<String>,
     pub(super) expected: Vec<String>,
     pub(super) came: Vec<String>,
     pub(super) meaning: Vec<String>,
@@ -142,6 +159,7 @@ impl Finding {
                 Some(false) => expectation.not_held.trim().to_owned(),
                 None => String::new(),
             },
+            value: self.value,
             expected: if failed { self.expected } else { Vec::new() },
             came: if failed { self.came } else { Vec::new() },
             meaning: if failed { self.meaning } else { Vec::new() },

@@ -38,7 +38,7 @@ pub struct RunResult {
     pub frames: Frames,
     /// The disk image that the hosts ran from.
     pub image: Option<Image>,
-    /// The run's folder, as an absolute path.
+    /// The run's folder, as an absolute path; empty where there is none, as the run never began.
     pub folder: PathBuf,
     /// The files in the run's folder, by name.
     pub files: Vec<String>,
@@ -75,7 +75,7 @@ impl From<&Error> for Broken {
 }
 
 /// When and how long a run was.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Times {
     /// When it began: RFC 3339, in UTC.
     pub started: String,
