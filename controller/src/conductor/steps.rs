@@ -77,6 +77,9 @@ impl Lab<'_> {
             Action::Unplug(host) => self.set_carrier(host, false),
             Action::Plug(host) => self.set_carrier(host, true),
             Action::Cable(rules) => self.cable.set_rules(rules.clone()),
+            Action::AwaitSegment { .. } | Action::AwaitState { .. } => {
+                Err(Error::broken("this step is not yet carried out"))
+            }
             Action::Pause(time) => self.watch.pass_time(Instant::now() + *time, |_| false),
         }
     }
@@ -212,6 +215,8 @@ fn kind_of(action: &Action) -> PhaseKind {
         | Action::Type { .. }
         | Action::EndInput { .. }
         | Action::Await { .. }
+        | Action::AwaitSegment { .. }
+        | Action::AwaitState { .. }
         | Action::Run { .. }
         | Action::Pause(_) => PhaseKind::Wait,
         Action::Shutdown(_) => PhaseKind::Reboot,

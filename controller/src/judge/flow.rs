@@ -1,6 +1,6 @@
 //! Which frames a scenario means by a flow, and what such frames are called.
 
-use crate::scenario::{Flow, SegmentKind};
+use crate::scenario::{Count, Flow, SegmentKind};
 use crate::timeline::{Flags, Frame, FrameKind};
 use crate::witness::wire;
 
@@ -60,6 +60,14 @@ pub(super) fn one(flow: &Flow) -> String {
     let noun = noun(flow, false);
     let article = if noun.starts_with(['A', 'I']) { "an" } else { "a" };
     format!("{article} {noun}")
+}
+
+/// As many of them as are claimed: `a RST`, `no RST`, `exactly 3 RSTs`.
+pub(super) fn numbered(flow: &Flow, count: Count) -> String {
+    match count {
+        Count::SOME => one(flow),
+        count => format!("{count} {}", noun(flow, count.is_plural())),
+    }
 }
 
 /// So many of them: `1 RST`, `3 retransmissions`.

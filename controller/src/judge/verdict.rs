@@ -1,7 +1,7 @@
 //! What comes out of judging.
 
 use super::words;
-use crate::scenario::{Expectation, Scenario};
+use crate::scenario::{Count, Expectation, Scenario};
 use crate::timeline::LabTime;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -67,13 +67,13 @@ pub struct Judged {
     pub claim: String,
     /// Whether it held; null if it cannot be judged.
     pub held: Option<bool>,
+    /// What this run measured, where the claim leaves several outcomes open: "3", "ECONNRESET". Runs that are repeated differ in
+    /// it without failing; null where there is nothing to measure, or nobody can tell.
+    pub value: Option<String>,
     /// What was seen, with times and frame numbers, in a sentence or two.
     pub why: String,
     /// What a student learns from it: the scenario's own sentence for held or not held; empty if it cannot be judged.
     pub lesson: String,
-    /// What this run measured, where the claim leaves open what it may be (a race): "3", "ECONNRESET".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
     /// For a claim that did not hold: what was expected, line by line, to be set beside `came`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected: Vec<String>,
@@ -135,6 +135,17 @@ impl Finding {
         self
     }
 
+    /// What was measured, where the claim leaves several outcomes open.
+    pub(super) fn value(mut self, value: Option<String>) -> Self {
+        self.value = value;
+        self
+    }
+
+    /// As [`Self::value`], of a number.
+    pub(super) fn counted(self, wanted: Count, count: usize) -> Self {
+        self.value(wanted.is_range().then(|| count.to_string()))
+    }
+
     pub(super) fn versus(mut self, expected: Vec<String>, came: Vec<String>) -> Self {
         self.expected = expected;
         self.came = came;
@@ -153,13 +164,13 @@ impl Finding {
             line: expectation.line,
             claim: words::claim(scenario, &expectation.claim),
             held: self.held,
+            value: self.value.filter(|_| self.held.is_some()),
             why: self.why,
             lesson: match self.held {
                 Some(true) => expectation.held.trim().to_owned(),
                 Some(false) => expectation.not_held.trim().to_owned(),
                 None => String::new(),
             },
-            value: self.value,
             expected: if failed { self.expected } else { Vec::new() },
             came: if failed { self.came } else { Vec::new() },
             meaning: if failed { self.meaning } else { Vec::new() },
