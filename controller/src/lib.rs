@@ -15,6 +15,7 @@ pub mod error;
 pub mod image;
 pub mod judge;
 pub mod machine;
+pub mod own;
 pub mod process;
 pub mod progress;
 pub mod remote;

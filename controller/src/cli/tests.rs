@@ -57,7 +57,7 @@ fn no_line_of_help_is_wider_than_told() {
 #[test]
 fn run_has_sensible_defaults() {
     let Command::Run(args) = parsed("controller run crash-reboot").unwrap().command else { panic!() };
-    assert_eq!((args.scenarios, args.suite.as_str()), (vec!["crash-reboot".to_owned()], "trixie"));
+    assert_eq!((args.scenarios, args.kernel), (vec!["crash-reboot".to_owned()], None));
     assert_eq!((args.out, args.format, args.repeat.get(), args.quiet), (None, Format::Text, 1, false));
     assert_eq!((args.accel, args.jobs, args.junit), (crate::machine::Choice::Auto, None, None));
 }

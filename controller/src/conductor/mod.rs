@@ -6,12 +6,14 @@
 
 mod assemble;
 mod batch;
+mod deploy;
 mod folder;
 mod guest;
 mod interrupt;
 mod lab;
 mod outcome;
 mod phases;
+mod sightings;
 mod steps;
 mod watch;
 
@@ -22,13 +24,16 @@ use crate::error::{Error, Kind, Result};
 use crate::image::{self, Image};
 use crate::machine::Choice;
 use crate::machine::qemu::{Chosen, Info, Probe};
+use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::{PhaseKind, RunResult};
 use crate::runlog::RunLog;
-use crate::scenario::Scenario;
+use crate::scenario::{Host, Scenario};
 use crate::timeline::{Clock, Event};
 use folder::Folder;
+use indexmap::IndexMap;
 use phases::Phases;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -37,8 +42,10 @@ use std::time::{Duration, SystemTime};
 pub struct Options {
     /// The run's folder; one under `runs/` if none.
     pub out: Option<PathBuf>,
-    /// What the guests boot.
-    pub image: image::Spec,
+    /// The Debian suite that all hosts boot, image and kernel; what the scenario says of each, or else the default, if none.
+    pub kernel: Option<String>,
+    /// The user's own programs that take the places of the scenario's.
+    pub own: Vec<Placed>,
     /// Which accelerator.
     pub accelerator: Choice,
     /// Within which time a guest must have booted.
@@ -49,7 +56,7 @@ impl Default for Options {
     /// A folder under `runs/`, the default suite, and whichever accelerator works.
     fn default() -> Self {
         let boot_within = Duration::from_secs(90);
-        Self { out: None, image: image::Spec::default(), accelerator: Choice::default(), boot_within }
+        Self { out: None, kernel: None, own: Vec::new(), accelerator: Choice::default(), boot_within }
     }
 }
 
@@ -70,7 +77,8 @@ pub struct Run {
 struct Found {
     qemu: Info,
     qemu_img: Info,
-    image: Image,
+    /// By host, in the scenario's order.
+    images: IndexMap<String, Image>,
     accelerator: Chosen,
 }
 
@@ -85,7 +93,7 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     let folder = Folder::create(options.out.as_deref(), &scenario.name, &outcome::stamp(started))?;
     folder.write("scenario.yaml", scenario.source.as_bytes())?;
     let _log = RunLog::open(&folder.file("controller.log"), clock)?;
-    let found = not_yet(scenario).and_then(|()| find(options, reporter, interrupt, &mut phases));
+    let found = not_yet(scenario).and_then(|()| find(scenario, options, reporter, interrupt, &mut phases));
     let carried = match &found {
         Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases),
         Err(error) => Err(error.clone()),
@@ -104,11 +112,11 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
 /// # Errors
 /// QEMU is missing, an image cannot be built, the accelerator asked for does not work, or the user interrupts.
 pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> Result<()> {
-    let mut prepared: Vec<&image::Spec> = Vec::new();
-    for Job { options, .. } in jobs {
-        if !prepared.contains(&&options.image) {
-            find(options, reporter, interrupt, &mut Phases::start())?;
-            prepared.push(&options.image);
+    let mut prepared = BTreeSet::new();
+    for Job { scenario, options } in jobs {
+        let suites: Vec<String> = scenario.hosts.values().map(|host| spec(host, options).suite).collect();
+        if suites.into_iter().fold(false, |any_new, suite| prepared.insert(suite) || any_new) {
+            find(scenario, options, reporter, interrupt, &mut Phases::start())?;
         }
     }
     Ok(())
@@ -119,7 +127,6 @@ fn not_yet(scenario: &Scenario) -> Result<()> {
     let hosts = || scenario.hosts.values();
     let asked = [
         ("`service`", scenario.programs.values().any(|program| program.service)),
-        ("`kernel`", hosts().any(|host| host.kernel.is_some())),
         ("`gateway`", hosts().any(|host| host.gateway.is_some())),
         ("`forward`", hosts().any(|host| host.forward)),
         ("an address on the second link", hosts().any(|host| host.links().contains(&1))),
@@ -130,21 +137,43 @@ fn not_yet(scenario: &Scenario) -> Result<()> {
     }
 }
 
-/// Finds QEMU and what accelerates it, and makes sure of the image.
-fn find(options: &Options, reporter: &Reporter, interrupt: &Interrupt, phases: &mut Phases) -> Result<Found> {
+/// Which image a host boots: what the user says, then what the scenario says, then the default.
+fn spec(host: &Host, options: &Options) -> image::Spec {
+    let suite = options.kernel.as_ref().or(host.kernel.as_ref());
+    suite.map_or_else(image::Spec::default, |suite| image::Spec { suite: suite.clone() })
+}
+
+/// Finds QEMU and what accelerates it, and makes sure of every host's image.
+fn find(
+    scenario: &Scenario,
+    options: &Options,
+    reporter: &Reporter,
+    interrupt: &Interrupt,
+    phases: &mut Phases,
+) -> Result<Found> {
     let (qemu, qemu_img) = (Info::qemu()?, Info::qemu_img()?);
     if let Some(note) = qemu.note() {
         tracing::warn!("{note}");
     }
     phases.end("find QEMU", PhaseKind::Overhead);
-    let image = image::ensure(&options.image, reporter, &|| interrupt.raised())?;
-    phases.end("image", if image.built { PhaseKind::Image } else { PhaseKind::Overhead });
-    let probe = Probe::new(&image.kernel, &image.initrd, &image::cache_folder()?);
+    let mut images: IndexMap<String, Image> = IndexMap::new();
+    for (name, host) in &scenario.hosts {
+        let spec = spec(host, options);
+        let image = match images.values().find(|image| image.contents.suite == spec.suite) {
+            Some(image) => image.clone(),
+            None => image::ensure(&spec, reporter, &|| interrupt.raised())?,
+        };
+        images.insert(name.clone(), image);
+    }
+    let built = images.values().any(|image| image.built);
+    phases.end("image", if built { PhaseKind::Image } else { PhaseKind::Overhead });
+    let (_, first) = images.first().ok_or_else(|| Error::broken("the scenario has no hosts"))?;
+    let probe = Probe::new(&first.kernel, &first.initrd, &image::cache_folder()?);
     let accelerator = probe.choose(options.accelerator, &qemu, reporter)?;
     tracing::info!("{}", accelerator.why);
     phases.end("choose the accelerator", PhaseKind::Overhead);
     if interrupt.raised() {
         return Err(Error::interrupted());
     }
-    Ok(Found { qemu, qemu_img, image, accelerator })
+    Ok(Found { qemu, qemu_img, images, accelerator })
 }

@@ -6,9 +6,13 @@ use super::phases::Phases;
 use super::{Found, Options, Run};
 use crate::error::{Context, Error, Kind, Result};
 use crate::judge::{self, Outcome};
-use crate::report::{self, Broken, EventWriter, Frames, RunResult, ScenarioId, Times, Versions};
+use crate::own::Placed;
+use crate::report::{
+    self, Broken, EventWriter, Frames, HostResult, OwnProgram, RunResult, ScenarioId, Times, Versions,
+};
 use crate::scenario::Scenario;
 use crate::timeline::Event;
+use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::PathBuf;
@@ -61,9 +65,9 @@ pub(super) fn conclude(
             host_kernel: host_kernel(),
             guest_kernels: report::guest_kernels(scenario, &timeline),
         },
-        hosts: report::hosts(scenario, &timeline),
+        hosts: hosts(scenario, found, &timeline),
+        own_programs: own_programs(scenario, &options.own),
         frames: Frames::of(&timeline),
-        image: found.map(|f| report::Image { key: f.image.key.clone(), suite: options.image.suite.clone() }),
         folder: folder.path().to_owned(),
         files: files(&folder)?,
     };
@@ -86,8 +90,8 @@ impl Run {
             accelerator: None,
             versions: Versions { deadpeer: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
             hosts: report::hosts(scenario, &[]),
+            own_programs: IndexMap::new(),
             frames: Frames::default(),
-            image: None,
             folder: PathBuf::new(),
             files: Vec::new(),
         };
@@ -123,6 +127,25 @@ fn identify(scenario: &Scenario) -> ScenarioId {
         section: scenario.section.clone(),
         sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
+}
+
+/// The hosts, with what each booted from.
+fn hosts(scenario: &Scenario, found: Option<&Found>, timeline: &[Event]) -> IndexMap<String, HostResult> {
+    let mut hosts = report::hosts(scenario, timeline);
+    for (name, image) in found.iter().flat_map(|found| &found.images) {
+        if let Some(host) = hosts.get_mut(name) {
+            host.image = Some(report::Image { key: image.key.clone(), suite: image.contents.suite.clone() });
+        }
+    }
+    hosts
+}
+
+fn own_programs(scenario: &Scenario, own: &[Placed]) -> IndexMap<String, OwnProgram> {
+    let told = |Placed { program, own, .. }: &Placed| {
+        let command = scenario.programs.get(program).map(|it| it.command.clone()).unwrap_or_default();
+        (program.clone(), OwnProgram { file: own.path.clone(), sha256: own.sha256(), command })
+    };
+    own.iter().map(told).collect()
 }
 
 fn host_kernel() -> Option<String> {

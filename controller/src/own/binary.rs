@@ -67,7 +67,9 @@ fn script(rest: &[u8]) -> Result<Needs, String> {
     let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     if line.ends_with('\r') {
-        return Err("ends its #! line with a carriage return, as on DOS: no kernel finds such an interpreter".to_owned());
+        return Err(
+            "ends its #! line with a carriage return, as on DOS: no kernel finds such an interpreter".to_owned()
+        );
     }
     let mut words = line.split_whitespace();
     let Some(interpreter) = words.next() else { return Err("names no interpreter after #!".to_owned()) };
@@ -83,9 +85,8 @@ mod tests {
 
     #[test]
     fn scripts_need_their_interpreter_and_what_env_looks_for() {
-        let interpreter = |path: &str, sought: Option<&str>| {
-            Ok(Needs::Interpreter(path.to_owned(), sought.map(str::to_owned)))
-        };
+        let interpreter =
+            |path: &str, sought: Option<&str>| Ok(Needs::Interpreter(path.to_owned(), sought.map(str::to_owned)));
         assert_eq!(needs(b"#!/bin/sh\nexit\n"), interpreter("/bin/sh", None));
         assert_eq!(needs(b"#! /bin/sh -e"), interpreter("/bin/sh", None));
         assert_eq!(needs(b"#!/usr/bin/env python3\n"), interpreter("/usr/bin/env", Some("python3")));

@@ -100,10 +100,12 @@ pub fn take_part(scenario: &mut Scenario, own: &Own) -> Option<Placed> {
 /// The error that none of these scenarios has a program that `own` could take the place of.
 #[must_use]
 pub fn no_place(scenarios: &[Scenario], own: &Own) -> Error {
-    let mut known: Vec<&str> = scenarios.iter().flat_map(|s| s.programs.keys().chain(s.hosts.keys())).map(String::as_str).collect();
+    let mut known: Vec<&str> =
+        scenarios.iter().flat_map(|s| s.programs.keys().chain(s.hosts.keys())).map(String::as_str).collect();
     known.sort_unstable();
     known.dedup();
-    let programs: Vec<&str> = known.iter().copied().filter(|name| scenarios.iter().any(|s| s.programs.contains_key(*name))).collect();
+    let programs: Vec<&str> =
+        known.iter().copied().filter(|name| scenarios.iter().any(|s| s.programs.contains_key(*name))).collect();
     let help = match nearest(&own.name, known.iter().copied()) {
         Some(near) if near != own.name => format!("did you mean {near}?"),
         _ => format!("programs there are: {}", programs.join(", ")),
@@ -137,9 +139,10 @@ fn kept(scenario: &Scenario, name: &str) -> Vec<String> {
     }
     let is_host = |word: &String| {
         let address = word.parse().ok();
-        scenario.hosts.iter().any(|(name, host)| {
-            name == word || host.addresses.iter().any(|(of_host, _)| Some(*of_host) == address)
-        })
+        scenario
+            .hosts
+            .iter()
+            .any(|(name, host)| name == word || host.addresses.iter().any(|(of_host, _)| Some(*of_host) == address))
     };
     arguments.iter().skip_while(|word| !is_host(word)).cloned().collect()
 }
@@ -161,7 +164,9 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).usage(|| format!("cannot read the program {shown}"))?;
     file.take(LARGEST + 1).read_to_end(&mut bytes).usage(|| format!("cannot read the program {shown}"))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(Error::usage(format!("{shown} is larger than {} MiB", LARGEST >> 20)).help(format!("strip {shown}")));
+        return Err(
+            Error::usage(format!("{shown} is larger than {} MiB", LARGEST >> 20)).help(format!("strip {shown}"))
+        );
     }
     Ok(bytes)
 }

@@ -54,7 +54,9 @@ fn else_they_are_those_of_the_scenario_without_the_options_of_our_own_programs()
 #[test]
 fn a_name_that_fits_nothing_or_two_is_refused_with_the_nearest() {
     let (_folder, path) = folder();
-    for (name, help) in [("servr", "did you mean server?"), ("other", "programs there are: echo-client"), ("xyz", "one, two")] {
+    for (name, help) in
+        [("servr", "did you mean server?"), ("other", "programs there are: echo-client"), ("xyz", "one, two")]
+    {
         let own = Own::parse(&format!("{name}={path}")).unwrap();
         assert_eq!(take_part(&mut scenario(), &own), None);
         let error = no_place(&[scenario()], &own);

@@ -4,9 +4,9 @@ mod several;
 
 use super::{Format, output};
 use crate::conductor::{self, Interrupt, Options, Run};
-use crate::error::{Context, Result};
-use crate::image;
+use crate::error::{Context, Error, Result};
 use crate::machine::Choice;
+use crate::own::{self, Own, Placed};
 use crate::report::terminal::Progress as Screen;
 use crate::report::{self, RunResult, Style};
 use crate::scenario::{self, Scenario};
@@ -45,9 +45,19 @@ pub(super) struct RunArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 
-    /// The suite of Debian that the hosts run: bullseye, bookworm, trixie ...
-    #[arg(long, default_value = "trixie")]
-    pub(super) suite: String,
+    /// The suite of Debian whose kernel and image all hosts boot: bullseye, bookworm, trixie or sid [default: what the
+    /// scenario says, or trixie]
+    #[arg(long, value_name = "SUITE")]
+    pub(super) kernel: Option<String>,
+
+    /// Run this program of yours in the place of the scenario's: --program client=./a.out, or with arguments,
+    /// --program 'server=./srv -x'
+    ///
+    /// NAME is a program of the scenario, or a host with one program on it. COMMAND is a path here and, if need be, the
+    /// arguments; else it gets those of the scenario's program, but no options meant for echo-client or echo-server. It is
+    /// brought to the host, and must be there what it needs: static, or linked with libraries that the image holds.
+    #[arg(long = "program", value_name = "NAME=COMMAND")]
+    pub(super) programs: Vec<String>,
 
     /// How the machines' instructions are executed
     #[arg(long, value_enum, default_value_t)]
@@ -84,16 +94,39 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
         let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
         opened.usage(|| format!("cannot write {}", file.display()))?;
     }
-    match &scenarios[..] {
-        [scenario] if args.repeat.get() == 1 => one(args, scenario),
-        _ => several::run(args, &scenarios),
+    let planned = own_programs(&args.programs, scenarios)?;
+    match &planned[..] {
+        [(scenario, own)] if args.repeat.get() == 1 => one(args, scenario, own),
+        _ => several::run(args, &planned),
     }
 }
 
-fn one(args: &RunArgs, scenario: &Scenario) -> Result<ExitCode> {
+/// The scenarios with the user's own programs in their places.
+fn own_programs(given: &[String], scenarios: Vec<Scenario>) -> Result<Vec<(Scenario, Vec<Placed>)>> {
+    let mut planned: Vec<_> = scenarios.iter().map(|scenario| (scenario.clone(), Vec::<Placed>::new())).collect();
+    for text in given {
+        let own = Own::parse(text)?;
+        let mut fits = false;
+        for (scenario, placed) in &mut planned {
+            let Some(fitting) = own::take_part(scenario, &own) else { continue };
+            if placed.iter().any(|other| other.program == fitting.program) {
+                return Err(Error::usage(format!("two programs are to be {}", fitting.program))
+                    .help("Name each program of the scenario with one --program."));
+            }
+            placed.push(fitting);
+            fits = true;
+        }
+        if !fits {
+            return Err(own::no_place(&scenarios, &own));
+        }
+    }
+    Ok(planned)
+}
+
+fn one(args: &RunArgs, scenario: &Scenario, own: &[Placed]) -> Result<ExitCode> {
     let interrupt = Interrupt::install()?;
     let screen = Screen::on_stderr(args.quiet);
-    let run = conductor::run(scenario, &args.options(), &screen.reporter(), &interrupt);
+    let run = conductor::run(scenario, &args.options(own), &screen.reporter(), &interrupt);
     screen.clear();
     let run = match run {
         Ok(run) => run,
@@ -108,10 +141,12 @@ fn one(args: &RunArgs, scenario: &Scenario) -> Result<ExitCode> {
 }
 
 impl RunArgs {
-    fn options(&self) -> Options {
+    /// With these programs in the places of the scenario's.
+    fn options(&self, own: &[Placed]) -> Options {
         Options {
             out: self.out.clone(),
-            image: image::Spec { suite: self.suite.clone() },
+            kernel: self.kernel.clone(),
+            own: own.to_vec(),
             accelerator: self.accel,
             boot_within: self.boot_within,
         }

@@ -4,6 +4,7 @@ use super::RunArgs;
 use crate::cli::{Format, output};
 use crate::conductor::{self, Interrupt, Job, Options, Run};
 use crate::error::{Error, Result};
+use crate::own::Placed;
 use crate::progress::{Progress, Reporter};
 use crate::report::terminal::Progress as Screen;
 use crate::report::{self, Batch, Style};
@@ -16,7 +17,7 @@ use std::time::Instant;
 
 /// # Errors
 /// Wrong usage, or an answer that cannot be written. Labs that broke are runs' outcomes.
-pub(super) fn run(args: &RunArgs, scenarios: &[Scenario]) -> Result<ExitCode> {
+pub(super) fn run(args: &RunArgs, scenarios: &[(Scenario, Vec<Placed>)]) -> Result<ExitCode> {
     let (jobs, names) = plan(args, scenarios)?;
     let interrupt = Interrupt::install()?;
     let began = Instant::now();
@@ -53,16 +54,16 @@ pub(super) fn run(args: &RunArgs, scenarios: &[Scenario]) -> Result<ExitCode> {
 }
 
 /// The runs to make, round by round, and what each is called.
-fn plan<'a>(args: &RunArgs, scenarios: &'a [Scenario]) -> Result<(Vec<Job<'a>>, Vec<String>)> {
+fn plan<'a>(args: &RunArgs, scenarios: &'a [(Scenario, Vec<Placed>)]) -> Result<(Vec<Job<'a>>, Vec<String>)> {
     if let Some(out) = args.out.as_deref().filter(|out| out.exists()) {
         return Err(Error::usage(format!("the folder for the runs exists already: {}", out.display()))
             .help("A run never writes over another. Name a folder that does not exist yet."));
     }
     let all = || (0..args.repeat.get()).flat_map(|_| scenarios);
     let mut total: HashMap<&str, usize> = HashMap::new();
-    all().for_each(|scenario| *total.entry(&scenario.name).or_default() += 1);
+    all().for_each(|(scenario, _)| *total.entry(&scenario.name).or_default() += 1);
     let mut so_far: HashMap<&str, usize> = HashMap::new();
-    let planned = all().map(|scenario| {
+    let planned = all().map(|(scenario, own)| {
         let number = so_far.entry(&scenario.name).or_default();
         *number += 1;
         let name = if total.get(scenario.name.as_str()) == Some(&1) {
@@ -71,7 +72,7 @@ fn plan<'a>(args: &RunArgs, scenarios: &'a [Scenario]) -> Result<(Vec<Job<'a>>, 
             format!("{}-{number}", scenario.name)
         };
         let out = args.out.as_ref().map(|out| out.join(&name));
-        (Job { scenario, options: Options { out, ..args.options() } }, name)
+        (Job { scenario, options: Options { out, ..args.options(own) } }, name)
     });
     Ok(planned.unzip())
 }

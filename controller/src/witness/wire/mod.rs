@@ -47,12 +47,12 @@ impl Decoder {
         Self { hosts, connections: Connections::default() }
     }
 
-    /// Reads a frame: packet `number` in the capture, that came in from host `from`. The verdict is left at
+    /// Reads a frame: packet `number` in the capture, that came in from host `from`. The link is left at 0 and the verdict at
     /// [`Verdict::Passed`], for the switch to set.
     pub fn decode(&mut self, number: u64, from: &str, bytes: &[u8]) -> Frame {
         let to = bytes.first_chunk().and_then(|mac: &Mac| self.hosts.get(mac)).cloned();
         let kind = self.kind(from, bytes);
-        Frame { number, from: from.to_owned(), to, length: bytes.len(), verdict: Verdict::Passed, kind }
+        Frame { number, from: from.to_owned(), link: 0, to, length: bytes.len(), verdict: Verdict::Passed, kind }
     }
 
     fn kind(&mut self, from: &str, bytes: &[u8]) -> FrameKind {
