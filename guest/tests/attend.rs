@@ -108,7 +108,8 @@ fn an_end_without_a_newline_is_told_apart() {
 
 #[test]
 fn children_outlive_a_parent_that_is_killed_and_are_still_heard() {
-    let mut attended = Attended::start(&["sh", "-c", "exec 3<&0; (read x; echo child goes on; read y) <&3 & echo up; wait"]);
+    let mut attended =
+        Attended::start(&["sh", "-c", "exec 3<&0; (read x; echo child goes on; read y) <&3 & echo up; wait"]);
     let pid = attended.started();
     assert_eq!(attended.line(), "up");
     kill(pid, Signal::SIGKILL).unwrap();
@@ -162,7 +163,15 @@ fn what_cannot_be_started_is_told() {
 
 #[test]
 fn wrong_arguments_are_refused() {
-    for arguments in [&["attend"][..], &["attend", "m4rk"], &["attend", "a b", "x", "--", "true"], &["attend", "m", "x", "true"], &["attend", "m", "x", "--"], &["become"], &[]] {
+    for arguments in [
+        &["attend"][..],
+        &["attend", "m4rk"],
+        &["attend", "a b", "x", "--", "true"],
+        &["attend", "m", "x", "true"],
+        &["attend", "m", "x", "--"],
+        &["become"],
+        &[],
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_witness")).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
     }

@@ -18,7 +18,9 @@
 //! use deadpeer::timeline::{Clock, Recorder};
 //! let (sink, events) = std::sync::mpsc::channel();
 //! let folder = tempfile::tempdir().unwrap();
-//! let ports = ["client", "server"].map(|host| Port { host: host.to_owned(), link: 0, mac: [2, 0, 0, 0, 0, host.as_bytes()[0]] });
+//! let ports = ["client", "server"].map(|host| {
+//!     Port { host: host.to_owned(), link: 0, mac: [2, 0, 0, 0, 0, host.as_bytes()[0]], addresses: Vec::new() }
+//! });
 //! let cable = Cable::start(Recorder::new(Clock::start(), sink), &folder.path().join("wire.pcapng"), &ports)?;
 //! let client = cable.plug("client", 0)?; // hand it to QEMU: -netdev dgram,id=link0,local.type=fd,local.str=FD
 //! let summary = cable.finish()?;
@@ -49,6 +51,7 @@ use capture::Capture;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use status::Status;
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,6 +72,8 @@ pub struct Port {
     pub link: u8,
     /// The Ethernet address of that network card.
     pub mac: Mac,
+    /// Its IP addresses: they tell where a packet is bound that goes by a router.
+    pub addresses: Vec<IpAddr>,
 }
 
 impl Port {

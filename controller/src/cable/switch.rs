@@ -74,6 +74,10 @@ struct Arrival {
 impl Switch {
     /// A switch for these hosts, without a cable in any port.
     pub(super) fn new(recorder: Recorder, capture: Capture, ports: &[super::Port], status: Arc<Status>) -> Self {
+        let of_port = |port: &super::Port| -> Vec<_> {
+            port.addresses.iter().map(|address| (port.host.clone(), *address)).collect()
+        };
+        let addresses: Vec<_> = ports.iter().flat_map(of_port).collect();
         Self {
             recorder,
             jacks: ports.iter().map(|port| Jack::new(&port.host)).collect(),
@@ -82,7 +86,7 @@ impl Switch {
             table: Table::new(ports.iter().map(|port| (port.link, port.mac))),
             rules: Vec::new(),
             held: Held::default(),
-            decoder: Decoder::new(ports.iter().map(|port| (port.host.clone(), port.mac))),
+            decoder: Decoder::new(ports.iter().map(|port| (port.host.clone(), port.mac))).with_addresses(addresses),
             capture: Some(capture),
             status,
             arrived: VecDeque::new(),
@@ -276,7 +280,8 @@ mod tests {
     /// A turn of the switch, step by step: here the test decides what is seen first.
     #[test]
     fn the_last_words_of_a_machine_are_taken_before_it_is_found_dead() {
-        let ports = [1, 2].map(|n| Port { host: format!("host{n}"), link: 0, mac: [2, 0, 0, 0, 0, n] });
+        let ports =
+            [1, 2].map(|n| Port { host: format!("host{n}"), link: 0, mac: [2, 0, 0, 0, 0, n], addresses: Vec::new() });
         let folder = tempfile::tempdir().unwrap();
         let capture = Capture::create(&folder.path().join("wire.pcapng"), &ports).unwrap();
         let (sink, events) = std::sync::mpsc::channel();

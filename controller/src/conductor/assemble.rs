@@ -64,7 +64,10 @@ pub(super) fn conduct(
     let (sink, source) = std::sync::mpsc::channel();
     let recorder = Recorder::new(clock, sink);
     let cards = (0..).zip(&scenario.hosts).flat_map(|(n, (name, host))| {
-        nics(host, n).into_iter().map(|(link, mac)| Port { host: name.clone(), link, mac })
+        nics(host, n).into_iter().map(|(link, mac)| {
+            let on_it = host.addresses.iter().filter(move |(address, _)| link_of(*address) == usize::from(link));
+            Port { host: name.clone(), link, mac, addresses: on_it.map(|(address, _)| *address).collect() }
+        })
     });
     let ports: Vec<Port> = cards.collect();
     let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;

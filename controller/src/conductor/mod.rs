@@ -93,7 +93,7 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     let folder = Folder::create(options.out.as_deref(), &scenario.name, &outcome::stamp(started))?;
     folder.write("scenario.yaml", scenario.source.as_bytes())?;
     let _log = RunLog::open(&folder.file("controller.log"), clock)?;
-    let found = not_yet(scenario).and_then(|()| find(scenario, options, reporter, interrupt, &mut phases));
+    let found = find(scenario, options, reporter, interrupt, &mut phases);
     let carried = match &found {
         Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases),
         Err(error) => Err(error.clone()),
@@ -120,21 +120,6 @@ pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> 
         }
     }
     Ok(())
-}
-
-/// Refuses what scenarios can say already and no run can do yet.
-fn not_yet(scenario: &Scenario) -> Result<()> {
-    let hosts = || scenario.hosts.values();
-    let asked = [
-        ("`service`", scenario.programs.values().any(|program| program.service)),
-        ("`gateway`", hosts().any(|host| host.gateway.is_some())),
-        ("`forward`", hosts().any(|host| host.forward)),
-        ("an address on the second link", hosts().any(|host| host.links().contains(&1))),
-    ];
-    match asked.iter().find(|(_, asked)| *asked) {
-        Some((what, _)) => Err(Error::broken(format!("{what} is not yet carried out"))),
-        None => Ok(()),
-    }
 }
 
 /// Which image a host boots: what the user says, then what the scenario says, then the default.

@@ -2,7 +2,7 @@
 
 use super::lab::Lab;
 use super::watch::Mark;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::judge;
 use crate::scenario::{Flow, StateChange};
 use crate::timeline::{Event, FrameKind, KernelFact, LabTime, StepEvent, What};
@@ -18,11 +18,11 @@ impl Lab<'_> {
     /// # Errors
     /// It does not come within the time given: what was awaited, and the segments that came instead.
     pub(super) fn await_segment(&mut self, flow: &Flow, after: Option<usize>, within: Duration) -> Result<()> {
-        let (scenario, since) = (self.scenario, self.since(after)?);
+        let since = self.since(after)?;
         let mut others = Others::default();
         let found = self.watch.event(Mark::START, within, &format!("{flow}{}", words(since)), |event| {
             let What::Wire(frame) = &event.what else { return None };
-            if event.at >= since && judge::fits(scenario, flow, frame) {
+            if event.at >= since && judge::fits(flow, frame) {
                 return Some(());
             }
             if matches!(frame.kind, FrameKind::Tcp(_) | FrameKind::Icmp { .. }) {

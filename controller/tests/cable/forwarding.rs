@@ -126,7 +126,8 @@ fn what_cannot_be_is_refused() {
     let other_link = lab.cable.plug("client", 1).unwrap_err();
     assert!(other_link.fact.contains("no host client on link 1"), "{other_link}");
 
-    let port = |host: &str, last| Port { host: host.to_owned(), link: 0, mac: [2, 0, 0, 0, 0, last] };
+    let port =
+        |host: &str, last| Port { host: host.to_owned(), link: 0, mac: [2, 0, 0, 0, 0, last], addresses: Vec::new() };
     let recorder = || Recorder::new(Clock::start(), std::sync::mpsc::channel().0);
     let path = lab.folder.path().join("other.pcapng");
     for twice in [[port("a", 1), port("a", 2)], [port("a", 1), port("b", 1)]] {

@@ -97,7 +97,12 @@ impl Lab {
     fn at(folder: TempDir, capture: &Path) -> Self {
         let (sink, events) = channel();
         let clock = Clock::start();
-        let ports = ["client", "server", "router"].map(|name| Port { host: name.to_owned(), link: 0, mac: mac(name) });
+        let ports = ["client", "server", "router"].map(|name| Port {
+            host: name.to_owned(),
+            link: 0,
+            mac: mac(name),
+            addresses: Vec::new(),
+        });
         let cable = Cable::start(Recorder::new(clock, sink), capture, &ports).unwrap();
         Self { cable, events, clock, folder, guests: HashMap::new(), rules: Vec::new() }
     }

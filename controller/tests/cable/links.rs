@@ -26,12 +26,17 @@ impl Lab {
     fn new() -> Self {
         let (sink, events) = channel();
         let folder = tempfile::tempdir().unwrap();
-        let port = |host: &str, link, mac| Port { host: host.to_owned(), link, mac };
+        let port = |host: &str, link, mac, address: [u8; 4]| Port {
+            host: host.to_owned(),
+            link,
+            mac,
+            addresses: vec![address.into()],
+        };
         let ports = [
-            port("client", 0, CLIENT),
-            port("router", 0, ROUTER[0]),
-            port("router", 1, ROUTER[1]),
-            port("server", 1, SERVER),
+            port("client", 0, CLIENT, [192, 0, 2, 1]),
+            port("router", 0, ROUTER[0], [192, 0, 2, 254]),
+            port("router", 1, ROUTER[1], [198, 51, 100, 254]),
+            port("server", 1, SERVER, [198, 51, 100, 2]),
         ];
         let capture = folder.path().join("wire.pcapng");
         let cable = Cable::start(Recorder::new(Clock::start(), sink), &capture, &ports).unwrap();
@@ -99,6 +104,7 @@ fn a_forwarded_segment_is_two_frames_and_no_retransmission() {
         .iter()
         .map(|frame| {
             let FrameKind::Tcp(segment) = &frame.kind else { panic!("{frame:?}") };
+            assert_eq!(frame.destination(), Some("server"));
             (frame.from.as_str(), frame.to.as_deref().unwrap(), frame.link, segment.retransmission)
         })
         .collect();

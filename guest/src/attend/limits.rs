@@ -27,7 +27,8 @@ pub(super) fn enter(name: &str) -> Result<(), String> {
     }
     let group = Path::new(GROUPS).join(name);
     let write = |file: &str, value: String| {
-        fs::write(group.join(file), value).map_err(|e| format!("its limits cannot be set: {}/{file}: {e}", group.display()))
+        fs::write(group.join(file), value)
+            .map_err(|e| format!("its limits cannot be set: {}/{file}: {e}", group.display()))
     };
     fs::create_dir_all(&group).map_err(|e| format!("its limits cannot be set: {}: {e}", group.display()))?;
     write("pids.max", PROCESSES.to_string())?;

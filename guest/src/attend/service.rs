@@ -5,11 +5,11 @@
 //! * *System V init*: a child of a child that ends, so that it is init's, in a session of its own: what `start-stop-daemon
 //!   --background` does. It gets the signals that `sendsigs` sends to everybody.
 
-use super::program::{forked, reaped};
 use super::exits::Exit;
+use super::program::{forked, reaped};
 use super::{Mark, Start, Word, become_program, find, limits};
-use crate::{SEED_DIR, WITNESS};
 use crate::wrap::complain;
+use crate::{SEED_DIR, WITNESS};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
@@ -36,7 +36,8 @@ fn file(name: &str, what: &str) -> PathBuf {
 pub(super) fn attend(start: &Start) -> Result<(), String> {
     let cannot = |what: &'static str| move |e: std::io::Error| format!("{what}: {e}");
     let terminal = fs::read_link("/proc/self/fd/1").map_err(cannot("its terminal"))?;
-    let (command, pid, output) = (file(&start.name, "command"), file(&start.name, "pid"), file(&start.name, "terminal"));
+    let (command, pid, output) =
+        (file(&start.name, "command"), file(&start.name, "pid"), file(&start.name, "terminal"));
     for old in [&pid, &output] {
         let _ = fs::remove_file(old);
     }
@@ -47,7 +48,11 @@ pub(super) fn attend(start: &Start) -> Result<(), String> {
     let pipe = fs::File::options().read(true).write(true).open(&pid).map_err(cannot("its pid"))?;
 
     let exits = super::exits::Exits::listen();
-    if Path::new(SYSTEMD).is_dir() { by_systemd(start)? } else { by_sysvinit(&start.name)? }
+    if Path::new(SYSTEMD).is_dir() {
+        by_systemd(start)?
+    } else {
+        by_sysvinit(&start.name)?
+    }
     let mut line = String::new();
     BufReader::new(&pipe).read_line(&mut line).map_err(cannot("its pid"))?;
     let process = Pid::from_raw(line.trim().parse().map_err(|_| format!("its pid: it says {line:?}"))?);
@@ -57,7 +62,9 @@ pub(super) fn attend(start: &Start) -> Result<(), String> {
     match super::exits::wait(exits.as_ref(), process, hangup.as_fd())? {
         None => return Ok(()),
         Some(Exit::Status(status)) => start.mark.say(&Word::of_status(status)),
-        Some(Exit::Unknown) => start.mark.say(&Word::Gone("init reaped it, and the kernel did not tell how".to_owned())),
+        Some(Exit::Unknown) => {
+            start.mark.say(&Word::Gone("init reaped it, and the kernel did not tell how".to_owned()))
+        }
     }
     // The children that it may have left still print.
     let _ = hangup.read_signal();
