@@ -68,7 +68,9 @@ impl Lab<'_> {
         for host in hosts {
             self.reporter.began(host, "booting");
             self.watch.guard(host);
-            links.push((host, self.cable.plug(host)?));
+            for (link, mac) in self.guest(host)?.nics.clone() {
+                links.push((host, Link { mac, end: self.cable.plug(host, link)? }));
+            }
             self.cable.sleep(host)?;
             let plugged = !self.guest(host)?.unplugged;
             self.cable.set_link(host, plugged)?;
@@ -77,13 +79,12 @@ impl Lab<'_> {
         std::thread::scope(|scope| {
             let guests = self.guests.iter_mut().filter(|(name, _)| hosts.contains(name));
             let starting: Vec<_> = guests
-                .filter_map(|(name, guest)| {
-                    let at = links.iter().position(|(host, _)| *host == name)?;
-                    let (_, end) = links.swap_remove(at);
-                    Some(scope.spawn(move || {
+                .map(|(name, guest)| {
+                    let own = links.extract_if(.., |(host, _)| *host == name).map(|(_, link)| link).collect();
+                    scope.spawn(move || {
                         guest.forget_boot();
-                        guest.machine.power_on(vec![Link { mac: guest.link_mac, end }])
-                    }))
+                        guest.machine.power_on(own)
+                    })
                 })
                 .collect();
             starting
@@ -179,12 +180,23 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// Plugs or unplugs a host's link cable: its carrier goes, and nothing comes through.
+    /// Plugs or unplugs a host's cables, all of them: its carrier goes, and nothing comes through.
     pub(super) fn set_carrier(&mut self, host: &str, up: bool) -> Result<()> {
         let guest = self.guest(host)?;
-        guest.machine.set_carrier(0, up)?;
+        for nic in 0..guest.nics.len() {
+            guest.machine.set_carrier(nic, up)?;
+        }
         guest.unplugged = !up;
         self.cable.set_link(host, up)
+    }
+
+    /// Has the programs that go on tell what they printed and was not kept. A host that is gone has told it already.
+    pub(super) fn settle_outputs(&self) {
+        for program in self.guests.values().flat_map(|guest| guest.programs.values()) {
+            if let Err(error) = program.settle() {
+                tracing::debug!("{error}");
+            }
+        }
     }
 
     /// Adds the last lines of these hosts' consoles to an error.

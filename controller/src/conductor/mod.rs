@@ -12,6 +12,7 @@ mod lab;
 mod log;
 mod outcome;
 mod phases;
+mod sightings;
 mod steps;
 mod watch;
 
@@ -77,7 +78,7 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     let folder = Folder::create(options.out.as_deref(), &scenario.name, &outcome::stamp(started))?;
     folder.write("scenario.yaml", scenario.source.as_bytes())?;
     let _log = RunLog::open(&folder.file("controller.log"), clock)?;
-    let found = find(options, reporter, interrupt, &mut phases);
+    let found = not_yet(scenario).and_then(|()| find(options, reporter, interrupt, &mut phases));
     let carried = match &found {
         Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases),
         Err(error) => Err(error.clone()),
@@ -88,6 +89,14 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
         tracing::info!("{error}");
     }
     outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, started, phases)
+}
+
+/// Refuses what scenarios can say already and no run can do yet.
+fn not_yet(scenario: &Scenario) -> Result<()> {
+    match scenario.hosts.values().any(|host| host.kernel.is_some()) {
+        true => Err(Error::broken("`kernel` is not yet carried out")),
+        false => Ok(()),
+    }
 }
 
 /// Finds QEMU and what accelerates it, and makes sure of the image.

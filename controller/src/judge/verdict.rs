@@ -1,7 +1,7 @@
 //! What comes out of judging.
 
 use super::words;
-use crate::scenario::{Expectation, Scenario};
+use crate::scenario::{Count, Expectation, Scenario};
 use crate::timeline::LabTime;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,9 @@ pub struct Judged {
     pub claim: String,
     /// Whether it held; null if it cannot be judged.
     pub held: Option<bool>,
+    /// What this run measured, where the claim leaves several outcomes open: "3", "ECONNRESET". Runs that are repeated differ in
+    /// it without failing; null where there is nothing to measure, or nobody can tell.
+    pub value: Option<String>,
     /// What was seen, with times and frame numbers, in a sentence or two.
     pub why: String,
     /// What a student learns from it: the scenario's own sentence for held or not held; empty if it cannot be judged.
@@ -89,6 +92,7 @@ pub struct Evidence {
 pub(super) struct Finding {
     pub(super) held: Option<bool>,
     pub(super) why: String,
+    pub(super) value: Option<String>,
     pub(super) expected: Vec<String>,
     pub(super) came: Vec<String>,
     pub(super) meaning: Vec<String>,
@@ -118,6 +122,17 @@ impl Finding {
         self
     }
 
+    /// What was measured, where the claim leaves several outcomes open.
+    pub(super) fn value(mut self, value: Option<String>) -> Self {
+        self.value = value;
+        self
+    }
+
+    /// As [`Self::value`], of a number.
+    pub(super) fn counted(self, wanted: Count, count: usize) -> Self {
+        self.value(wanted.is_range().then(|| count.to_string()))
+    }
+
     pub(super) fn versus(mut self, expected: Vec<String>, came: Vec<String>) -> Self {
         self.expected = expected;
         self.came = came;
@@ -136,6 +151,7 @@ impl Finding {
             line: expectation.line,
             claim: words::claim(scenario, &expectation.claim),
             held: self.held,
+            value: self.value.filter(|_| self.held.is_some()),
             why: self.why,
             lesson: match self.held {
                 Some(true) => expectation.held.trim().to_owned(),

@@ -6,8 +6,10 @@
 mod command;
 mod expectations;
 mod hosts;
+mod kernel;
 mod lookup;
 mod order;
+mod parts;
 mod programs;
 mod steps;
 mod verb;
