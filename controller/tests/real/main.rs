@@ -8,3 +8,4 @@ mod bench;
 mod crash_reboot;
 mod faults;
 mod interrupts;
+mod own;

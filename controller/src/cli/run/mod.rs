@@ -96,7 +96,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     let planned = own_programs(&args.programs, scenarios)?;
     match &planned[..] {
-        [(scenario, own)] if args.repeat.get() == 1 => one(args, scenario, own),
+        [(scenario, own)] if args.repeat.get() == 1 && !args.all => one(args, scenario, own),
         _ => several::run(args, &planned),
     }
 }
