@@ -19,7 +19,9 @@
 //!
 //! A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial console once SSH answers.
 
+pub mod args;
 pub mod attend;
+pub mod signals;
 pub mod wrap;
 
 /// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).
@@ -33,6 +35,9 @@ pub const WITNESS: &str = "/run/deadpeer/witness";
 
 /// Where uploaded guest programs are put; on the guests' `PATH`.
 pub const PROGRAM_DIR: &str = "/usr/local/bin";
+
+/// Where programs of the user's own are put, a folder for each; not on the `PATH`.
+pub const OWN_DIR: &str = "/usr/local/lib/deadpeer";
 
 /// What a booted guest's line on the console starts with; boot id and kernel release follow, separated by a space.
 pub const UP: &str = "deadpeer: up ";

@@ -43,6 +43,7 @@ pub use rules::verdict;
 pub use status::Counts;
 
 use crate::error::{Context, Error, Result};
+use crate::runlog::belonging;
 use crate::scenario::Rule;
 use crate::timeline::Recorder;
 use crate::witness::wire::Mac;
@@ -129,7 +130,7 @@ impl Cable {
         let woken = Arc::clone(&wake);
         let thread = std::thread::Builder::new()
             .name("cable".to_owned())
-            .spawn(move || switch.run(&inbox, &woken))
+            .spawn(belonging(move || switch.run(&inbox, &woken)))
             .broken(|| "no thread for the cable".to_owned())?;
         Ok(Self { path: capture.to_owned(), ports: ports.to_vec(), commands, wake, status, thread: Some(thread) })
     }

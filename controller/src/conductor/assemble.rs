@@ -16,6 +16,7 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
+use crate::runlog::belonging;
 use crate::scenario::{Host, Scenario, link_of};
 use crate::timeline::{Clock, Event, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
@@ -73,6 +74,7 @@ pub(super) fn conduct(
     let guests = guests(scenario, found, folder, &recorder)?;
     let mut lab = Lab {
         scenario,
+        own: &options.own,
         guests,
         cable,
         watch: Watch::new(source, interrupt.clone()).write_to(EventWriter::create(&folder.file("events.jsonl"))?),
@@ -133,7 +135,7 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
         let asking: Vec<_> = asked
             .into_iter()
             .map(|(host, session, boot_id)| {
-                std::thread::spawn(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id))
+                std::thread::spawn(belonging(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id)))
             })
             .collect();
         asking
@@ -154,10 +156,11 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
 }
 
 fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Recorder) -> Result<IndexMap<String, Guest>> {
-    let (image, accelerator) = (&found.image, found.accelerator.accelerator);
+    let accelerator = found.accelerator.accelerator;
     let keys = keys_for(scenario.hosts.len());
     let mut guests = IndexMap::new();
     for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
+        let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
         let config = qemu::Config {
             name: name.clone(),
             memory: host.memory,

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::image;
 use crate::remote::{Launch, quote};
 use crate::report::PhaseKind;
+use crate::runlog::belonging;
 use crate::scenario::{Action, Init, Pattern, Step, Until};
 use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
 use deadpeer_guest::WITNESS;
@@ -205,11 +206,11 @@ impl Lab<'_> {
     fn ask_init(&mut self, host: &str, command: fn(Init) -> &'static str) -> Result<()> {
         let command = command(self.scenario.hosts.get(host).map(|h| h.init).unwrap_or_default());
         let session = self.guest(host)?.session()?;
-        std::thread::spawn(move || {
+        std::thread::spawn(belonging(move || {
             if let Err(error) = session.run(command, INIT_WITHIN) {
                 tracing::debug!("`{command}`: {error}");
             }
-        });
+        }));
         Ok(())
     }
 }

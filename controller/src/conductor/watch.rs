@@ -6,6 +6,7 @@
 use super::interrupt::Interrupt;
 use crate::error::{Error, Result};
 use crate::report::EventWriter;
+use crate::runlog::belonging;
 use crate::timeline::{Event, LabTime, MachineEvent, What};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -137,7 +138,7 @@ impl Watch {
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (done, result) = std::sync::mpsc::sync_channel(1);
-        std::thread::spawn(move || done.send(work()));
+        std::thread::spawn(belonging(move || done.send(work())));
         self.result(&result)
     }
 

@@ -6,6 +6,7 @@ use super::pump::{Desk, Order, Pump};
 use super::{Launch, Output, Program};
 use super::{connect, program, run, upload};
 use crate::error::{Context, Error, Result};
+use crate::runlog::belonging;
 use crate::timeline::ProgramEvent;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::net::SocketAddr;
@@ -63,7 +64,7 @@ impl Session {
         let pump = Pump::new(link, taken, Arc::clone(&bell));
         let thread = std::thread::Builder::new()
             .name(format!("ssh {}", address.port()))
-            .spawn(move || pump.work(on_lost))
+            .spawn(belonging(move || pump.work(on_lost)))
             .broken(|| "no thread to be had for the control connection".to_owned())?;
         let line = Line { desk: Desk::new(orders, bell), next: Arc::new(AtomicU64::new(0)) };
         Ok(Self { line, thread: Some(thread) })
