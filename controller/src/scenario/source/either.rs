@@ -36,7 +36,7 @@ pub(crate) enum ReturnsSource {
 
 /// What can be made of a scalar or of something larger. What it cannot be made of, the defaults refuse.
 trait Either<'de>: Sized {
-    /// What it is, as errors name it after "not".
+    /// What it is, as errors name it.
     const EXPECTED: &'static str;
 
     fn scalar(text: String) -> Self;
@@ -51,7 +51,7 @@ trait Either<'de>: Sized {
 }
 
 impl<'de> Either<'de> for CountSource {
-    const EXPECTED: &'static str = "a number, nor a map with `at-least` and `at-most`";
+    const EXPECTED: &'static str = "a number, or a map with `at-least` and `at-most`,";
 
     fn scalar(text: String) -> Self {
         Self::Just(Word::new(text))
@@ -63,7 +63,7 @@ impl<'de> Either<'de> for CountSource {
 }
 
 impl<'de> Either<'de> for ReturnsSource {
-    const EXPECTED: &'static str = "a result, nor a list of results";
+    const EXPECTED: &'static str = "a result, or a list of results,";
 
     fn scalar(text: String) -> Self {
         Self::One(Word::new(text))

@@ -62,7 +62,7 @@ fn problem(error: &Error, text: &str) -> Problem {
         .help("remove or rename one of the two"),
         Error::Unexpected { expected, .. } => shape(&word, expected),
         Error::SerdeInvalidType { expected, .. } => {
-            at(format!("what stands here is not {expected}")).label("this is neither")
+            at(format!("{expected} must stand here")).label("this is something else")
         }
         Error::MultipleDocuments { .. } => {
             at("a file holds one scenario".to_owned()).label("here a second one begins").help("give each its own file")
