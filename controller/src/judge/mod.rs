@@ -33,7 +33,9 @@ mod view;
 mod words;
 
 pub use errno::{Errno, errnos_in};
+pub use flow::fits;
 pub use verdict::{Evidence, Judged, Outcome, outcome};
+pub use words::frame;
 
 use crate::scenario::{Claim, Expectation, Scenario};
 use crate::timeline::{Event, LabTime};
@@ -70,5 +72,8 @@ fn find(view: &View<'_>, expectation: &Expectation) -> Finding {
         Claim::Segment(claim) => segments::find(view, claim),
         Claim::BootIdChanged { host, changed } => host::boot_id(view, host, *changed),
         Claim::CarrierLost { host, lost } => host::carrier(view, host, *lost),
+        Claim::Kernel(_) | Claim::Zombies { .. } => {
+            Finding::unknown("The word of a host's kernel is not judged yet.", None)
+        }
     }
 }
