@@ -75,6 +75,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 
+    /// Do without the kernels' testimony: to see what it costs
+    #[arg(long, hide = true)]
+    pub(super) no_witness: bool,
+
     /// No progress and no ladder, only what was expected and what came of it
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -149,6 +153,7 @@ impl RunArgs {
             own: own.to_vec(),
             accelerator: self.accel,
             boot_within: self.boot_within,
+            witness: !self.no_witness,
         }
     }
 
