@@ -19,7 +19,9 @@
 //!
 //! A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial console once SSH answers.
 
+pub mod args;
 pub mod attend;
+pub mod signals;
 pub mod wrap;
 
 /// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).
