@@ -9,3 +9,4 @@ mod crash_reboot;
 mod faults;
 mod interrupts;
 mod own;
+mod several;

@@ -37,7 +37,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZeroU32,
 
-    /// How many labs run side by side, where there are several runs [default: one for each processor, and one]
+    /// How many labs run side by side, where there are several runs [default: one more than there
+    /// are processors, as far as memory goes]
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
 
