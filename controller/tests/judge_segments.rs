@@ -4,7 +4,7 @@
 mod support;
 
 use deadpeer::judge::{Judged, judge};
-use deadpeer::scenario::{Answering, Claim, Flow, Moment, SegmentClaim, SegmentKind};
+use deadpeer::scenario::{Answering, Claim, Count, Flow, Moment, SegmentClaim, SegmentKind};
 use deadpeer::timeline::{FrameKind, Verdict};
 use std::time::Duration;
 use support::scenarios::{SECOND_LINE, after, flow, reset, segments, within};
@@ -138,7 +138,7 @@ fn a_deadline_is_met_by_what_comes_at_its_last_instant() {
 #[test]
 fn counts_are_exact_and_too_many_is_known_at_once() {
     let retransmissions = |count| SegmentClaim {
-        count: Some(count),
+        count: Count::exactly(count),
         ..segments(kind(SegmentKind::Retransmission, "client"), true, Moment::default())
     };
     let mut story = stories::fifteen_retransmissions();
@@ -186,7 +186,7 @@ fn an_acknowledgement_answers_what_it_is_the_first_to_cover() {
     let mut story = second_line();
     story.at(7.1).tcp("client", "P.", 14, 13, 14).at(7.2).tcp("server", ".", 14, 0, 27);
     story.at(7.3).tcp("server", ".", 14, 0, 30).done(SECOND_LINE);
-    let twice = SegmentClaim { count: Some(1), ..claim() };
+    let twice = SegmentClaim { count: Count::exactly(1), ..claim() };
     assert_eq!(judged(&mut story, twice).held, Some(true));
 }
 
@@ -255,6 +255,6 @@ fn the_claim_is_told_in_words() {
         claim(segments(kind(SegmentKind::Icmp, "client"), true, moment)),
         "an ICMP message from client within 1500 ms after the lab's start before step 1 (start echo-server)"
     );
-    let count = SegmentClaim { count: Some(2), ..segments(flow("", "", "SF."), true, Moment::default()) };
+    let count = SegmentClaim { count: Count::exactly(2), ..segments(flow("", "", "SF."), true, Moment::default()) };
     assert_eq!(claim(count), "exactly 2 SYN-FIN-ACKs");
 }

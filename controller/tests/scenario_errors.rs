@@ -179,6 +179,90 @@ const CASES: &[Case] = &[
         ],
     ),
     ("never-in-a-part", &[("printed: hello", "ended: never")]),
+    // Bounds of numbers.
+    (
+        "count-bounds",
+        &[
+            (FIRST_CLAIM, "    segment: { from: server }\n    count: { at-least: 4, at-most: 1 }\n"),
+            ("    printed: hello\n    after: line\n", "    zombies: { at-least: 0 }\n"),
+        ],
+    ),
+    ("count-without-bounds", &[(FIRST_CLAIM, "    segment: { from: server }\n    count: {}\n")]),
+    ("count-as-a-list", &[(FIRST_CLAIM, "    segment: { from: server }\n    count: [1, 2]\n")]),
+    ("count-unknown-bound", &[(FIRST_CLAIM, "    segment: { from: server }\n    count: { least: 1 }\n")]),
+    ("count-of-no-kind", &[(FIRST_CLAIM, "    segment: { from: server }\n    count: several\n")]),
+    // What kernels tell.
+    ("call-of-no-kind", &[("printed: hello", "call: { is: recv, descriptor: socket, returns: [ECONRESET, -1, EOF] }")]),
+    ("call-without-is", &[("printed: hello", "call: { returns: ECONNRESET }")]),
+    ("call-with-a-foreign-part", &[("printed: hello", "call: { is: read, errno: ECONNRESET }")]),
+    ("call-not-like-this", &[("printed: hello", "no-call: { is: connect, descriptor: input }")]),
+    ("call-without-results", &[("printed: hello", "call: { is: read, returns: [] }")]),
+    ("call-never-counted", &[("    printed: hello\n", "    no-call: { is: read }\n    count: 2\n")]),
+    ("call-none", &[("    printed: hello\n", "    call: { is: read }\n    count: 0\n")]),
+    ("signal-claims", &[("printed: hello", "delivered: { signal: SIGPIPE, disposition: caught }")]),
+    ("signal-outcome", &[("printed: hello", "never-sent: { signal: TERM, outcome: merge }")]),
+    ("states", &[(FIRST_CLAIM, "    host: server\n    state: { from: ESTABLISHED, to: TIME_WAIT }\n")]),
+    ("state-unchanged", &[(FIRST_CLAIM, "    host: server\n    no-state: { from: LISTEN, to: LISTEN }\n")]),
+    ("state-of-nothing", &[(FIRST_CLAIM, "    host: server\n    state: {}\n")]),
+    ("tcp", &[(FIRST_CLAIM, "    host: server\n    tcp: reset\n")]),
+    ("kernel-claims-of-whom", &[(FIRST_CLAIM, "    host: server\n    call: { is: read }\n")]),
+    (
+        "zombies-of-what-never-ran",
+        &[
+            ("  - start: echo-server\n    until: { prints: waiting for connections }\n", ""),
+            (FIRST_CLAIM, "    program: echo-server\n    zombies: 0\n"),
+        ],
+    ),
+    // Waiting for the wire and for kernels.
+    (
+        "awaited-of-a-host-that-is-off",
+        &[(
+            LAST_STEP,
+            "    until: { prints: hello }\n  - power-off: server\n  - wait-for-state: { to: CLOSED }\n    host: server\n",
+        )],
+    ),
+    (
+        "awaited-after-a-later-step",
+        &[(
+            LAST_STEP,
+            "    until: { prints: hello }\n  - wait-for-segment: { kind: fin }\n    after: late\n  - name: late\n    pause: 1 s\n",
+        )],
+    ),
+    (
+        "awaited-nothing",
+        &[(
+            LAST_STEP,
+            "    until: { prints: hello }\n  - wait-for-segment: {}\n  - wait-for-state: {}\n    host: server\n",
+        )],
+    ),
+    (
+        "awaited-until",
+        &[(LAST_STEP, "    until: { prints: hello }\n  - wait-for-state: { to: CLOSED }\n    until: ends\n")],
+    ),
+    // Services, kernels and routers.
+    (
+        "service-is-typed-into",
+        &[
+            ("run: echo-client 192.0.2.2 }", "run: echo-client 192.0.2.2, service: true }"),
+            (LAST_STEP, "    until: { prints: hello }\n  - end-input: echo-client\n"),
+        ],
+    ),
+    ("service-of-no-kind", &[("run: echo-server }", "run: echo-server, service: yes }")]),
+    ("kernel", &[("{ memory: 256 MiB }", "{ kernel: bookwrom }")]),
+    (
+        "gateways",
+        &[
+            (
+                "  client:\n",
+                "  client: { gateway: 192.0.2.9 }\n  router: { forward: true }\n  other: { gateway: 192.0.2.3 }\n",
+            ),
+            ("{ memory: 256 MiB }", "{ addresses: [198.51.100.2], gateway: 192.0.2.254 }"),
+        ],
+    ),
+    ("gateway-of-nobody", &[("  client:\n", "  client: { gateway: 192.0.2.254 }\n")]),
+    ("gateway-form", &[("  client:\n", "  client: { gateway: 192.0.2.2/24 }\n  third: { gateway: server }\n")]),
+    ("router-on-one-link", &[("{ memory: 256 MiB }", "{ addresses: [192.0.2.2], forward: true }")]),
+    ("address-on-neither-link", &[("{ memory: 256 MiB }", "{ addresses: ['2001:db8:7::2'] }")]),
 ];
 
 #[test]

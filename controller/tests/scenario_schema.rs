@@ -100,6 +100,7 @@ fn fault(value: &Value, schema: &Value, root: &Value) -> Option<String> {
                     "array" => value.is_array(),
                     "string" => value.is_string(),
                     "integer" => value.is_u64(),
+                    "boolean" => value.is_boolean(),
                     "number" => value.is_number(),
                     "null" => value.is_null(),
                     other => panic!("type {other}"),

@@ -17,7 +17,8 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
-use crate::scenario::{Host, Scenario};
+use crate::runlog::belonging;
+use crate::scenario::{Host, Scenario, link_of};
 use crate::timeline::{Clock, Event, KernelAccount, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
 use indexmap::IndexMap;
@@ -69,12 +70,18 @@ pub(super) fn conduct(
 ) -> Result<Carried> {
     let (sink, source) = std::sync::mpsc::channel();
     let recorder = Recorder::new(clock, sink);
-    let ports: Vec<Port> =
-        (0..).zip(scenario.hosts.keys()).map(|(n, name)| Port { name: name.clone(), mac: link_mac(n) }).collect();
+    let cards = (0..).zip(&scenario.hosts).flat_map(|(n, (name, host))| {
+        nics(host, n).into_iter().map(|(link, mac)| {
+            let on_it = host.addresses.iter().filter(move |(address, _)| link_of(*address) == usize::from(link));
+            Port { host: name.clone(), link, mac, addresses: on_it.map(|(address, _)| *address).collect() }
+        })
+    });
+    let ports: Vec<Port> = cards.collect();
     let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;
     let guests = guests(scenario, found, folder, &recorder, options.witness)?;
     let mut lab = Lab {
         scenario,
+        own: &options.own,
         guests,
         cable,
         kernels: Kernels::default(),
@@ -83,10 +90,10 @@ pub(super) fn conduct(
         reporter,
         phases: std::mem::replace(phases, Phases::start()),
         boot_within: options.boot_within,
-        witnessed: options.witness,
     };
     lab.phases.end("put the lab together", PhaseKind::Overhead);
     let lived = live(&mut lab);
+    lab.settle_outputs();
     // How the lab itself ends is nobody's evidence.
     let (timeline, watched) = (lab.watch.timeline(), clock.now());
     lab.tear_down();
@@ -152,7 +159,7 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
         let asking: Vec<_> = asked
             .into_iter()
             .map(|(host, session, boot_id)| {
-                std::thread::spawn(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id))
+                std::thread::spawn(belonging(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id)))
             })
             .collect();
         asking
@@ -179,15 +186,16 @@ fn guests(
     recorder: &Recorder,
     witnessed: bool,
 ) -> Result<IndexMap<String, Guest>> {
-    let (image, accelerator) = (&found.image, found.accelerator.accelerator);
+    let accelerator = found.accelerator.accelerator;
     let keys = keys_for(scenario.hosts.len());
     let mut guests = IndexMap::new();
     for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
+        let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
         let config = qemu::Config {
             name: name.clone(),
             memory: host.memory,
             kernel: image.kernel.clone(),
-            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys, witnessed))?,
+            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
             base: image.disk.clone(),
             overlay: folder.private().join(format!("{name}.qcow2")),
             append: image::kernel_parameters(host.init, clock(accelerator)),
@@ -198,15 +206,15 @@ fn guests(
             patience: qemu::PATIENCE,
         };
         let machine = Qemu::new(config, found.qemu.clone(), &found.qemu_img, recorder.clone())?;
-        guests.insert(name.clone(), guest(name, link_mac(n), Box::new(machine), keys));
+        guests.insert(name.clone(), guest(name, nics(host, n), Box::new(machine), keys));
     }
     Ok(guests)
 }
 
-fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKeys>) -> Guest {
+fn guest(name: &str, nics: Vec<(u8, Mac)>, machine: Box<dyn Machine>, keys: Arc<HostKeys>) -> Guest {
     Guest {
         name: name.to_owned(),
-        link_mac,
+        nics,
         machine,
         keys,
         session: None,
@@ -217,18 +225,19 @@ fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKey
     }
 }
 
-fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys, witnessed: bool) -> Seed {
+fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
     let known = |(name, host): (&String, &Host)| -> Vec<_> {
         host.addresses.iter().map(|(ip, _)| (*ip, name.clone())).collect()
     };
     Seed {
         hostname: name.to_owned(),
         hosts: scenario.hosts.iter().flat_map(known).collect(),
-        addresses: host.addresses.iter().map(|(ip, prefix)| ("eth0".to_owned(), *ip, *prefix)).collect(),
-        sysctl: host.sysctl.clone(),
+        addresses: host.addresses.iter().map(|(ip, prefix)| (format!("eth{}", link_of(*ip)), *ip, *prefix)).collect(),
+        gateways: host.gateway.into_iter().collect(),
+        witness: embedded::guest_program("witness").unwrap_or_default().to_vec(),
+        sysctl: sysctl(host),
         authorized_key: keys.client.authorized_line(),
         host_key: keys.host.dropbear_file(),
-        witness: embedded::guest_program("witness").filter(|_| witnessed),
     }
 }
 
@@ -263,8 +272,17 @@ fn clock(accelerator: Accelerator) -> image::Clock {
     }
 }
 
-fn link_mac(host: u8) -> Mac {
-    mac(0, host)
+/// The kernel parameters of a host: those of a router first, so that the scenario can say otherwise.
+fn sysctl(host: &Host) -> BTreeMap<String, String> {
+    let router = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"].map(|name| (name.to_owned(), "1".to_owned()));
+    let mut sysctl: BTreeMap<String, String> = router.into_iter().filter(|_| host.forward).collect();
+    sysctl.extend(host.sysctl.clone());
+    sysctl
+}
+
+/// The link NICs of a host: the link of each, and its address.
+fn nics(host: &Host, number: u8) -> Vec<(u8, Mac)> {
+    host.links().into_iter().filter_map(|link| u8::try_from(link).ok()).map(|link| (link, mac(link, number))).collect()
 }
 
 /// Hosts are numbered from 1 in MAC addresses, as people count.

@@ -27,23 +27,22 @@ pub(super) fn find(view: &View<'_>, claim: &SegmentClaim) -> Finding {
         .filter_map(|seen| Fit::of(view, &frames, *seen, claim.answering.as_ref()))
         .collect();
     let count = fitting.len();
-    let wanted = if claim.seen { claim.count } else { Some(0) };
     let evidence = evidence(&fitting);
     let in_words = told(&fitting, claim);
 
-    // Too many is certain at once; enough, where any number will do, is too. The rest waits for the end.
-    match wanted {
-        Some(wanted) if count > wanted => {
+    // Too many is certain at once; enough, where any larger number will do, is too. The rest waits for the end.
+    let finding = match claim.count {
+        wanted if wanted.is_exceeded(count) => {
             let (expected, came) = sides(view, claim, &fitting);
             Finding::not_held(in_words).versus(expected, came).evidence(evidence)
         }
-        None if count > 0 => Finding::held(in_words).evidence(evidence),
+        wanted if wanted.at_most.is_none() && wanted.holds(count) => Finding::held(in_words).evidence(evidence),
         _ if window.gap.is_some() => {
             let gap = window.gap.clone().unwrap_or_default();
             let so_far = flow::counted(&claim.flow, count);
             Finding::unknown(format!("{so_far} so far, and {gap}."), window.open_until).evidence(evidence)
         }
-        Some(wanted) if count == wanted => {
+        wanted if wanted.holds(count) => {
             let why = if count > 0 { in_words } else { absence(view, claim, &frames, &window) };
             Finding::held(why).evidence(evidence)
         }
@@ -60,7 +59,8 @@ pub(super) fn find(view: &View<'_>, claim: &SegmentClaim) -> Finding {
             }
             Finding::not_held(why).versus(expected, came).evidence(evidence)
         }
-    }
+    };
+    finding.counted(claim.count, count)
 }
 
 /// A frame that fits, and the one that it answers, where that is asked.
@@ -176,11 +176,7 @@ fn wrong_answer(view: &View<'_>, asked: &Answering, frames: &[Seen<'_>], seen: S
 }
 
 fn sides(view: &View<'_>, claim: &SegmentClaim, fitting: &[Fit<'_>]) -> (Vec<String>, Vec<String>) {
-    let mut expected = vec![match claim.count {
-        Some(count) if claim.seen => format!("exactly {}{}", flow::counted(&claim.flow, count), flow::way(&claim.flow)),
-        _ if claim.seen => format!("{}{}", flow::one(&claim.flow), flow::way(&claim.flow)),
-        _ => format!("no {}{}", flow::noun(&claim.flow, false), flow::way(&claim.flow)),
-    }];
+    let mut expected = vec![format!("{}{}", flow::numbered(&claim.flow, claim.count), flow::way(&claim.flow))];
     expected.extend(words::answering(view.scenario, claim).map(|text| text.trim_matches([',', ' ']).to_owned()));
     expected.extend(Some(words::moment(view.scenario, &claim.when).trim().to_owned()).filter(|text| !text.is_empty()));
     let seen: Vec<Seen<'_>> = fitting.iter().map(|fit| fit.seen).collect();

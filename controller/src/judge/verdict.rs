@@ -1,9 +1,10 @@
 //! What comes out of judging.
 
 use super::words;
-use crate::scenario::{Expectation, Scenario};
+use crate::scenario::{Count, Expectation, Scenario};
 use crate::timeline::LabTime;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a run came to. Decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -31,6 +32,18 @@ impl Outcome {
     }
 }
 
+impl fmt::Display for Outcome {
+    /// In a word, as `result.json` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Pass => "pass",
+            Outcome::Fail => "fail",
+            Outcome::Unknown => "unknown",
+            Outcome::Skipped => "skipped",
+        })
+    }
+}
+
 /// What a run came to whose lab did not break: one claim that did not hold decides, then one that nobody can judge.
 #[must_use]
 pub fn outcome(judged: &[Judged]) -> Outcome {
@@ -54,6 +67,9 @@ pub struct Judged {
     pub claim: String,
     /// Whether it held; null if it cannot be judged.
     pub held: Option<bool>,
+    /// What this run measured, where the claim leaves several outcomes open: "3", "ECONNRESET". Runs that are repeated differ in
+    /// it without failing; null where there is nothing to measure, or nobody can tell.
+    pub value: Option<String>,
     /// What was seen, with times and frame numbers, in a sentence or two.
     pub why: String,
     /// What a student learns from it: the scenario's own sentence for held or not held; empty if it cannot be judged.
@@ -89,6 +105,7 @@ pub struct Evidence {
 pub(super) struct Finding {
     pub(super) held: Option<bool>,
     pub(super) why: String,
+    pub(super) value: Option<String>,
     pub(super) expected: Vec<String>,
     pub(super) came: Vec<String>,
     pub(super) meaning: Vec<String>,
@@ -118,6 +135,17 @@ impl Finding {
         self
     }
 
+    /// What was measured, where the claim leaves several outcomes open.
+    pub(super) fn value(mut self, value: Option<String>) -> Self {
+        self.value = value;
+        self
+    }
+
+    /// As [`Self::value`], of a number.
+    pub(super) fn counted(self, wanted: Count, count: usize) -> Self {
+        self.value(wanted.is_range().then(|| count.to_string()))
+    }
+
     pub(super) fn versus(mut self, expected: Vec<String>, came: Vec<String>) -> Self {
         self.expected = expected;
         self.came = came;
@@ -136,6 +164,7 @@ impl Finding {
             line: expectation.line,
             claim: words::claim(scenario, &expectation.claim),
             held: self.held,
+            value: self.value.filter(|_| self.held.is_some()),
             why: self.why,
             lesson: match self.held {
                 Some(true) => expectation.held.trim().to_owned(),

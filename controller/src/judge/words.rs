@@ -1,7 +1,7 @@
 //! Claims, steps, segments and times in words.
 
 use super::flow;
-use crate::scenario::{Claim, Moment, ProgramEnd, Scenario, SegmentClaim, show_time};
+use crate::scenario::{self, Claim, KernelClaim, Moment, ProgramEnd, Scenario, SegmentClaim, show_time};
 use crate::timeline::{Frame, FrameKind, LabTime, MachineEvent, Segment};
 
 /// The claim in words, as the scenario's author would say it.
@@ -19,17 +19,23 @@ pub(super) fn claim(scenario: &Scenario, claim: &Claim) -> String {
         Claim::BootIdChanged { host, changed: false } => format!("the boot id of {host} stays the same"),
         Claim::CarrierLost { host, lost: true } => format!("{host} loses carrier"),
         Claim::CarrierLost { host, lost: false } => format!("{host} never loses carrier"),
+        Claim::Kernel(claim) => kernel(scenario, claim),
+        Claim::Zombies { program, count, before } => {
+            let when = before.map_or_else(|| " at the end".to_owned(), |b| format!(" before {}", step(scenario, b)));
+            format!("{count} {}{when}", scenario::zombies(program, count.is_plural()))
+        }
     }
 }
 
+fn kernel(scenario: &Scenario, claim: &KernelClaim) -> String {
+    let KernelClaim { what, count, when } = claim;
+    format!("{count} {}{}", scenario::noun(what, count.is_plural()), moment(scenario, when))
+}
+
 fn segments(scenario: &Scenario, claim: &SegmentClaim) -> String {
-    let what = match claim.count {
-        Some(count) if claim.seen => format!("exactly {}", flow::counted(&claim.flow, count)),
-        _ if claim.seen => flow::one(&claim.flow),
-        _ => format!("no {}", flow::noun(&claim.flow, false)),
-    };
     format!(
-        "{what}{}{}{}",
+        "{}{}{}{}",
+        flow::numbered(&claim.flow, claim.count),
         flow::way(&claim.flow),
         answering(scenario, claim).unwrap_or_default(),
         moment(scenario, &claim.when)
@@ -83,10 +89,14 @@ pub(super) fn moment(scenario: &Scenario, when: &Moment) -> String {
 }
 
 /// The frame in one phrase, with its number left out: `RST from server to client, seq 14`.
-pub(super) fn frame(frame: &Frame) -> String {
+pub fn frame(frame: &Frame) -> String {
     let way = match &frame.to {
         Some(to) => format!("from {} to {to}", frame.from),
         None => format!("from {}", frame.from),
+    };
+    let way = match &frame.bound_for {
+        Some(host) => format!("{way} for {host}"),
+        None => way,
     };
     match &frame.kind {
         FrameKind::Tcp(segment) => format!("{} {way}, {}", segment.flags, numbers(segment)),

@@ -12,24 +12,30 @@
 //! # }
 //! ```
 
+mod batch;
 mod canvas;
 mod count;
 mod events;
+mod junit;
 mod ladder;
 mod result;
 mod style;
 mod summary;
 pub mod terminal;
 mod text;
+mod textbook;
 mod time;
 
+pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};
+pub use junit::junit;
 pub use ladder::ladder;
 pub use result::{
-    Accelerator, Broken, Frames, HostResult, Image, Phase, PhaseKind, RunResult, SCHEMA_VERSION, ScenarioId, Times,
-    Versions, result_schema, to_json,
+    Accelerator, Broken, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind, RunResult, SCHEMA_VERSION,
+    ScenarioId, Times, Versions, result_schema, to_json,
 };
 pub use style::Style;
 pub use summary::summary;
+pub use textbook::{Told, textbook};
 pub use time::rfc3339;

@@ -27,11 +27,15 @@ mod wrap;
 pub use catalogue::Catalogue;
 pub use file::load;
 pub use model::{
-    Action, Answering, Claim, Expectation, Flow, Host, Init, Moment, Pattern, Program, ProgramEnd, Rule, RuleVerdict,
-    Scenario, SegmentClaim, SegmentKind, Step, Until,
+    Action, Answering, CallFamily, Claim, Count, DescriptorClass, Expectation, Flow, Host, Init, KernelClaim,
+    KernelPattern, Moment, Pattern, Program, ProgramEnd, Returns, Rule, RuleVerdict, Scenario, SegmentClaim,
+    SegmentKind, StateChange, Step, TcpDeed, Until, link_of,
 };
+pub use names::nearest;
 pub use problem::{Problem, Problems, render};
+pub use resolve::command_words;
 pub use units::{parse_time, show_time};
+pub(crate) use words::{call_word, noun, zombies};
 pub use words::{claim, describe, summary};
 
 /// Checks the text of a scenario. `file_name` is for the errors alone.

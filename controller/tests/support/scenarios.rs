@@ -1,7 +1,7 @@
 //! Scenarios in code.
 
 use deadpeer::scenario::{
-    Action, Answering, Claim, Expectation, Flow, Host, Init, Moment, Pattern, Program, ProgramEnd, Scenario,
+    Action, Answering, Claim, Count, Expectation, Flow, Host, Init, Moment, Pattern, Program, ProgramEnd, Scenario,
     SegmentClaim, SegmentKind, Step, Until,
 };
 use indexmap::IndexMap;
@@ -18,11 +18,19 @@ pub const SECOND_LINE: usize = 5;
 
 pub fn host(address: &str) -> Host {
     let addresses = vec![(address.parse().expect("an address"), 24)];
-    Host { addresses, init: Init::Sysvinit, memory: 256, sysctl: BTreeMap::new() }
+    Host {
+        addresses,
+        init: Init::Sysvinit,
+        memory: 256,
+        sysctl: BTreeMap::new(),
+        kernel: None,
+        gateway: None,
+        forward: false,
+    }
 }
 
 pub fn program(host: &str, command: &str) -> Program {
-    Program { host: host.to_owned(), command: command.split(' ').map(str::to_owned).collect() }
+    Program { host: host.to_owned(), command: command.split(' ').map(str::to_owned).collect(), service: false }
 }
 
 pub fn prints(text: &str) -> Option<Until> {
@@ -61,7 +69,8 @@ pub fn within(step: usize, seconds: u64) -> Moment {
 
 /// A claim that segments of `flow` are seen (or not) at `when`.
 pub fn segments(flow: Flow, seen: bool, when: Moment) -> SegmentClaim {
-    SegmentClaim { flow, count: None, seen, answering: None, when }
+    let count = if seen { Count::SOME } else { Count::NONE };
+    SegmentClaim { flow, count, answering: None, when }
 }
 
 /// The RST claim of [`crash_reboot`].

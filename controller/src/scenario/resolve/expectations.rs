@@ -1,15 +1,11 @@
 //! Expectations: what is claimed, of which host or program, and when.
 
-use super::lookup::{Known, start_of};
+use super::lookup::Known;
 use super::verb::{self, Sort};
-use super::{inner, items, twice};
-use crate::scenario::model::{Answering, Claim, Expectation, Flow, Moment, ProgramEnd, SegmentClaim, SegmentKind};
+use super::{inner, items, parts, twice};
+use crate::scenario::model::{Answering, Claim, Count, Expectation, Moment, ProgramEnd, SegmentClaim, SegmentKind};
 use crate::scenario::problem::{Problem, Problems, Span};
-use crate::scenario::source::{
-    AnsweringSource, BootId, CLAIMS, Carrier, EndedSource, ExpectationSource, Flag, FlagWord, FlowSource, List,
-    Reference, Value,
-};
-use crate::timeline::Flags;
+use crate::scenario::source::{AnsweringSource, BootId, CLAIMS, Carrier, EndedSource, ExpectationSource, List};
 use std::collections::BTreeSet;
 
 const EXPECTATION: Sort = Sort {
@@ -50,11 +46,11 @@ pub(super) fn expectations(
 }
 
 /// Reads one expectation.
-struct Reader<'a> {
-    source: &'a ExpectationSource,
-    known: &'a Known,
-    started: &'a BTreeSet<String>,
-    problems: &'a mut Problems,
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a ExpectationSource,
+    pub(super) known: &'a Known,
+    pub(super) started: &'a BTreeSet<String>,
+    pub(super) problems: &'a mut Problems,
 }
 
 impl Reader<'_> {
@@ -76,16 +72,18 @@ impl Reader<'_> {
                     (self.known.host(&self.source.host, self.problems), self.source.boot_id.read(self.problems));
                 Some(Claim::BootIdChanged { host: host?, changed: what? == BootId::Changed })
             }
-            _ => {
+            "zombies" => self.zombies(),
+            "carrier" => {
                 let (host, what) =
                     (self.known.host(&self.source.host, self.problems), self.source.carrier.read(self.problems));
                 Some(Claim::CarrierLost { host: host?, lost: what? == Carrier::Lost })
             }
+            _ => self.kernel(verb),
         }
     }
 
     /// The program that the claim is about; it must be started by some step.
-    fn program(&mut self) -> Option<String> {
+    pub(super) fn program(&mut self) -> Option<String> {
         let program = self.known.program(&self.source.program, self.problems)?;
         if let (false, Some(at)) = (self.started.contains(&program), self.source.program.span()) {
             self.problems.add(
@@ -123,7 +121,7 @@ impl Reader<'_> {
         ProgramEnd::Running
     }
 
-    fn moment(&mut self) -> Moment {
+    pub(super) fn moment(&mut self) -> Moment {
         let after = self.known.step(&self.source.after, self.problems);
         let before = self.known.step(&self.source.before, self.problems);
         let within = self.source.within.read(self.problems);
@@ -141,11 +139,10 @@ impl Reader<'_> {
     fn segment(&mut self, seen: bool, span: &Span) -> Option<Claim> {
         let field = if seen { &self.source.segment } else { &self.source.no_segment };
         let when = self.moment();
-        let count = self.source.count.read(self.problems);
+        let count = if seen { self.count("segment", "no-segment") } else { Some(Count::NONE) };
         let answering = self.answering();
         let (flow, at) = field.given("which segments", self.problems)?;
-        let FlowSource { from, to, kind, flags } = flow;
-        let flow = self.flow(Parts { from, to, kind, flags }, false, at)?;
+        let flow = parts::flow(parts::FlowParts::of(flow), false, at, self.known, self.problems)?;
         let is_rst = flow.flags.rst || flow.kind == Some(SegmentKind::Rst);
         if !is_rst && !self.source.answering.is_absent() {
             let at = self.source.answering.span().map_or(span.clone(), |at| self.problems.key_of("answering", at));
@@ -156,81 +153,15 @@ impl Reader<'_> {
             );
         }
         let answering = if self.source.answering.is_absent() { None } else { Some(answering?) };
-        Some(Claim::Segment(SegmentClaim { flow, count, seen, answering, when }))
+        Some(Claim::Segment(SegmentClaim { flow, count: count?, answering, when }))
     }
 
     fn answering(&mut self) -> Option<Answering> {
         let (source, at) = self.source.answering.given("which segments are answered", self.problems)?;
         let AnsweringSource { from, to, kind, flags, after } = source;
         let after_step = self.known.step(after, self.problems);
-        let flow = self.flow(Parts { from, to, kind, flags }, !after.is_absent(), at)?;
+        let shape = parts::FlowParts { from, to, kind, flags };
+        let flow = parts::flow(shape, !after.is_absent(), at, self.known, self.problems)?;
         Some(Answering { flow, after: after_step })
-    }
-
-    /// The segments with these parts; `more` if something else than the parts is said of them.
-    fn flow(&mut self, parts: Parts<'_>, more: bool, at: &Span) -> Option<Flow> {
-        let from = self.known.host(parts.from, self.problems);
-        let to = self.known.host(parts.to, self.problems);
-        let kind = parts.kind.read(self.problems);
-        let flags = self.flags(parts.flags);
-        let said = [parts.from.span(), parts.to.span(), parts.kind.span(), parts.flags.span()];
-        if !more && said.iter().all(Option::is_none) {
-            let at = start_of(at, self.problems.text());
-            let problem = Problem::at(&at, "nothing is said about which segments are meant").label("any at all?");
-            self.problems.add(problem.help("at least one of `from`, `to`, `kind`, `flags`"));
-            return None;
-        }
-        if let (Some(sender), Some(receiver), Some(at)) = (&from, &to, parts.to.span())
-            && sender == receiver
-        {
-            let fact = format!("no segment goes from {sender} to itself by the cable");
-            self.problems.add(Problem::at(at, fact).label("the same host"));
-        }
-        if let (Some(kind), Some(flags), Some(at)) = (kind, flags, parts.flags.span())
-            && let Some(why) = contradiction(kind, flags)
-        {
-            self.problems
-                .add(Problem::at(at, format!("no segment can be like this: {why}")).label("contradicts `kind`"));
-        }
-        Some(Flow { from, to, kind, flags: flags.unwrap_or_default() })
-    }
-
-    fn flags(&mut self, list: &List<FlagWord>) -> Option<Flags> {
-        let (list, span) = list.given("the list of control bits", self.problems)?;
-        if list.is_empty() {
-            let problem = Problem::at(span, "there are no control bits in the list").label("an empty list");
-            self.problems.add(problem.help("leave `flags` out for any control bits"));
-        }
-        let mut flags = Flags::default();
-        for item in list {
-            match item.read(self.problems) {
-                Some(Flag::Syn) => flags.syn = true,
-                Some(Flag::Ack) => flags.ack = true,
-                Some(Flag::Fin) => flags.fin = true,
-                Some(Flag::Rst) => flags.rst = true,
-                Some(Flag::Psh) => flags.psh = true,
-                Some(Flag::Urg) => flags.urg = true,
-                None => {}
-            }
-        }
-        Some(flags)
-    }
-}
-
-/// The parts that segments and answered segments share.
-struct Parts<'a> {
-    from: &'a Value<Reference>,
-    to: &'a Value<Reference>,
-    kind: &'a Value<SegmentKind>,
-    flags: &'a List<FlagWord>,
-}
-
-/// Why no segment of this kind has these control bits, if so.
-fn contradiction(kind: SegmentKind, flags: Flags) -> Option<&'static str> {
-    match kind {
-        SegmentKind::Icmp | SegmentKind::Arp => Some("only TCP has control bits"),
-        SegmentKind::Syn if flags.ack => Some("`syn` is a SYN without ACK; the other one is `syn-ack`"),
-        SegmentKind::PureAck if flags.syn || flags.fin || flags.rst => Some("`pure-ack` has none of SYN, FIN and RST"),
-        _ => None,
     }
 }

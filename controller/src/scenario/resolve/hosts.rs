@@ -1,7 +1,7 @@
 //! Hosts: names, addresses, memory, kernel parameters.
 
 use super::required;
-use crate::scenario::model::Host;
+use crate::scenario::model::{Host, link_of};
 use crate::scenario::names;
 use crate::scenario::problem::{Problem, Problems, Span};
 use crate::scenario::source::{Field, HostSource, Map, nth_addresses, read_name, wrong_with_sysctl};
@@ -48,7 +48,12 @@ pub(super) fn hosts(field: &Field<Map<HostSource>>, problems: &mut Problems) -> 
     }
     for (name, host) in &mut hosts {
         if host.addresses.is_empty() {
-            host.addresses = free_addresses(name, &mut taken);
+            host.addresses = free_addresses(name, host.forward, &mut taken);
+        }
+    }
+    for entry in &map.0 {
+        if let (Field::Given(source, _), Some(host)) = (&entry.value, hosts.get(&entry.name)) {
+            routes(&entry.name, host, source, &hosts, problems);
         }
     }
     hosts
@@ -74,6 +79,43 @@ fn host(name: &str, source: &HostSource, taken: &mut Taken, problems: &mut Probl
         init: source.init.read(problems).unwrap_or_default(),
         memory: source.memory.read(problems).unwrap_or(USUAL_MEMORY),
         sysctl: sysctl(source, problems),
+        kernel: source.kernel.read(problems).map(|suite| suite.0.to_owned()),
+        gateway: source.gateway.read(problems),
+        forward: source.forward.read(problems).unwrap_or_default(),
+    }
+}
+
+/// A router needs two links, and a gateway must be somebody else on one of the host's own.
+fn routes(name: &str, host: &Host, source: &HostSource, hosts: &IndexMap<String, Host>, problems: &mut Problems) {
+    if let (true, Some(at)) = (host.forward && host.links().len() < 2, source.forward.span()) {
+        problems.add(
+            Problem::at(at, format!("`{name}` is on one link, and forwards from link to link"))
+                .label("a router needs two")
+                .help("leave `addresses` out, or name one of each link: `[192.0.2.254, 198.51.100.254]`"),
+        );
+    }
+    let (Some(gateway), Some(at)) = (host.gateway, source.gateway.span()) else { return };
+    let has = |host: &Host| host.addresses.iter().any(|(address, _)| *address == gateway);
+    let problem = Problem::at(at, format!("{gateway} cannot be the gateway of `{name}`"));
+    if has(host) {
+        problems.add(problem.label("its own address").help("the address of another host on the same link"));
+    } else if !host.links().contains(&link_of(gateway)) {
+        let help = "a gateway is reached without one: it is on a link that the host is on";
+        problems.add(problem.label("not on a link of this host").help(help));
+    } else if !hosts.values().any(has) {
+        let routers = hosts.iter().filter(|(_, host)| host.forward).flat_map(|(router, host)| {
+            let near = host
+                .addresses
+                .iter()
+                .filter(|(address, _)| link_of(*address) == link_of(gateway) && address.is_ipv4() == gateway.is_ipv4());
+            near.map(move |(address, _)| format!("{address} ({router})"))
+        });
+        let routers: Vec<String> = routers.collect();
+        let help = match routers.is_empty() {
+            true => "give it to a host with `forward: true`".to_owned(),
+            false => format!("routers on this link: {}", routers.join(", ")),
+        };
+        problems.add(problem.label("nobody has this address").help(help));
     }
 }
 
@@ -104,13 +146,14 @@ fn addresses(name: &str, source: &HostSource, taken: &mut Taken, problems: &mut 
     addresses
 }
 
-/// The addresses of a host that names none: its reserved ones, or the first that are free.
-fn free_addresses(name: &str, taken: &mut Taken) -> Vec<(IpAddr, u8)> {
+/// The addresses of a host that names none: its reserved ones, or the first that are free; a router's on both links.
+fn free_addresses(name: &str, router: bool, taken: &mut Taken) -> Vec<(IpAddr, u8)> {
     let reserved = RESERVED.iter().find(|(host, _)| *host == name).map(|(_, n)| *n);
     let others = (1..=253).filter(|n| !RESERVED.iter().any(|(_, reserved)| reserved == n));
-    let free = |n: &u8| nth_addresses(*n).iter().all(|(a, _)| !taken.iter().any(|(other, _, _)| other == a));
-    let choice = reserved.into_iter().chain(others).find(free);
-    let addresses = choice.map(nth_addresses).unwrap_or_default();
+    let links = if router { 0..=1 } else { 0..=0 };
+    let addresses = |n: u8| links.clone().flat_map(move |link| nth_addresses(link, n));
+    let free = |n: &u8| addresses(*n).all(|(a, _)| !taken.iter().any(|(other, _, _)| *other == a));
+    let addresses: Vec<_> = reserved.into_iter().chain(others).find(free).into_iter().flat_map(addresses).collect();
     taken.extend(addresses.iter().map(|(address, _)| (*address, name.to_owned(), 0..0)));
     addresses
 }

@@ -6,11 +6,15 @@
 mod command;
 mod expectations;
 mod hosts;
+mod kernel;
 mod lookup;
 mod order;
+mod parts;
 mod programs;
 mod steps;
 mod verb;
+
+pub use command::words as command_words;
 
 use super::model::Scenario;
 use super::problem::{Problem, Problems, Span};

@@ -86,7 +86,8 @@ impl Lab<'_> {
             Action::Reboot(host) => self.down(host, "be rebooted", at, false),
             Action::Unplug(host) => self.unplug(host, at),
             Action::Plug(host) => self.plug(host, at),
-            Action::Cable(_) | Action::Pause(_) => {}
+            Action::AwaitState { host, .. } => self.needs_power(host, "be watched for a change of state", at),
+            Action::Cable(_) | Action::Pause(_) | Action::AwaitSegment { .. } => {}
         }
     }
 
@@ -108,6 +109,14 @@ impl Lab<'_> {
 
     /// The program must run, with its input open.
     fn input(&mut self, program: &str, what: &str, at: &Span) {
+        if self.programs.get(program).is_some_and(|program| program.service) {
+            self.problems.add(
+                Problem::at(at, format!("`{program}` cannot {what}: it is a service"))
+                    .label("has no terminal")
+                    .help("init gives a service no input; leave out `service: true`, or make it read from elsewhere"),
+            );
+            return;
+        }
         self.running(program, what, at);
         if let Some(Life::Runs { input_ended: Some(ended), .. }) = self.lives.get(program) {
             self.problems.add(

@@ -26,7 +26,7 @@ pub(super) fn programs(
             let what = format!("{shown} has neither `host` nor `run`");
             let help = format!("as in `{owner}: {{ host: server, run: echo-server }}`");
             problems.add(Problem::at(&entry.at, what).label("a program without a host and a command").help(help));
-            programs.insert(owner.clone(), Program { host: String::new(), command: Vec::new() });
+            programs.insert(owner.clone(), Program { host: String::new(), command: Vec::new(), service: false });
             continue;
         };
         let host = inner(&source.host, "host", &shown, &entry.at, problems).and_then(|host| known.host(host, problems));
@@ -39,7 +39,8 @@ pub(super) fn programs(
                 None
             }
         });
-        let program = Program { host: host.unwrap_or_default(), command: words.unwrap_or_default() };
+        let service = source.service.read(problems).unwrap_or_default();
+        let program = Program { host: host.unwrap_or_default(), command: words.unwrap_or_default(), service };
         programs.insert(owner.clone(), program);
     }
     programs

@@ -1,6 +1,7 @@
 //! Steps, one by one: what each does, to which host or program.
 
 use super::lookup::{Known, start_of};
+use super::parts;
 use super::verb::{self, Sort};
 use super::{items, twice};
 use crate::scenario::model::{Action, Pattern, Rule, RuleVerdict, Step, Until};
@@ -55,7 +56,7 @@ pub(super) fn steps(list: &List<StepSource>, known: &Known, problems: &mut Probl
     }
     let mut named: Vec<(String, Span)> = Vec::new();
     let mut out = Vec::new();
-    for (source, span) in sources.into_iter().take(MOST_STEPS) {
+    for (index, (source, span)) in sources.into_iter().take(MOST_STEPS).enumerate() {
         let name = source.name.read(problems);
         if let (Some(name), Some(at)) = (&name, source.name.span()) {
             match named.iter().find(|(other, _)| other == name) {
@@ -65,7 +66,7 @@ pub(super) fn steps(list: &List<StepSource>, known: &Known, problems: &mut Probl
         }
         let verb = verb::one(&STEP, &source.given(), span, problems);
         let (action, subject) = match verb {
-            Some(verb) => Reader { source, known, problems }.action(verb),
+            Some(verb) => Reader { index, source, known, problems }.action(verb),
             None => (None, None),
         };
         let action = action.unwrap_or(Action::Pause(Duration::ZERO));
@@ -77,6 +78,7 @@ pub(super) fn steps(list: &List<StepSource>, known: &Known, problems: &mut Probl
 
 /// Reads one step.
 struct Reader<'a> {
+    index: usize,
     source: &'a StepSource,
     known: &'a Known,
     problems: &'a mut Problems,
@@ -100,6 +102,8 @@ impl Reader<'_> {
             "reboot" => &source.reboot,
             "unplug" => &source.unplug,
             "plug" => &source.plug,
+            "wait-for-state" => &source.host,
+            "wait-for-segment" => return (self.await_segment(), None),
             "cable" => return (self.rules().map(Action::Cable), None),
             _ => return (source.pause.read(self.problems).map(Action::Pause), None),
         };
@@ -140,6 +144,11 @@ impl Reader<'_> {
             let within = self.source.within.read(self.problems).unwrap_or(USUAL_WAIT);
             return Some(Action::Run { host: host?, command: command?, within });
         }
+        if verb == "wait-for-state" {
+            let change = parts::change(&self.source.wait_for_state, self.problems);
+            let (after, within) = self.awaited();
+            return Some(Action::AwaitState { host: host?, change: change?, after, within });
+        }
         let action = match verb {
             "power-off" => Action::PowerOff,
             "power-on" => Action::PowerOn,
@@ -150,6 +159,26 @@ impl Reader<'_> {
             _ => Action::Plug,
         };
         host.map(action)
+    }
+
+    fn await_segment(&mut self) -> Option<Action> {
+        let (after, within) = self.awaited();
+        let (flow, at) = self.source.wait_for_segment.given("which segments", self.problems)?;
+        let flow = parts::flow(parts::FlowParts::of(flow), false, at, self.known, self.problems)?;
+        Some(Action::AwaitSegment { flow, after, within })
+    }
+
+    /// Since which step something is awaited, and for how long.
+    fn awaited(&mut self) -> (Option<usize>, Duration) {
+        let after = self.known.step(&self.source.after, self.problems);
+        if let (Some(after), Some(at)) = (after, self.source.after.span())
+            && after > self.index
+        {
+            let fact = "nothing can be awaited that comes after a later step";
+            let problem = Problem::at(at, fact).label("comes after this step");
+            self.problems.add(problem.help("an earlier step, or this one for what is seen from now on"));
+        }
+        (after, self.source.within.read(self.problems).unwrap_or(USUAL_WAIT))
     }
 
     fn until(&mut self) -> Option<Until> {

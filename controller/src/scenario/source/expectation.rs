@@ -1,9 +1,11 @@
 //! Expectations as they stand in the file.
 
+use super::either::CountSource;
 use super::field::{Field, List, Value};
-use super::kinds::{BootId, Carrier, Count, ExitStatus, Flag, Line, Name, Prose, Reference, Signal, Time};
-use super::step::Verb;
-use crate::scenario::model::SegmentKind;
+use super::kernel::{CallSource, DeliveredSource, SentSource, StateSource};
+use super::kinds::{BootId, Carrier, ExitStatus, Flag, Line, Name, Prose, Reference, Signal, Time};
+use super::step::{Verb, verb};
+use crate::scenario::model::{SegmentKind, TcpDeed};
 use crate::scenario::problem::Span;
 use crate::scenario::source::schema::exactly_one;
 use schemars::JsonSchema;
@@ -11,13 +13,24 @@ use serde::Deserialize;
 
 /// The claims that an expectation can make. The schema and the check of the loader are both made of this table.
 pub(crate) const CLAIMS: &[Verb] = &[
-    Verb { key: "printed", needs: &["program"], may: &["after", "before", "within"] },
-    Verb { key: "never-printed", needs: &["program"], may: &["after", "before", "within"] },
-    Verb { key: "ended", needs: &["program"], may: &["after", "before", "within"] },
-    Verb { key: "segment", needs: &[], may: &["count", "answering", "after", "before", "within"] },
-    Verb { key: "no-segment", needs: &[], may: &["answering", "after", "before", "within"] },
-    Verb { key: "boot-id", needs: &["host"], may: &[] },
-    Verb { key: "carrier", needs: &["host"], may: &[] },
+    verb("printed", &["program"], &["after", "before", "within"]),
+    verb("never-printed", &["program"], &["after", "before", "within"]),
+    verb("ended", &["program"], &["after", "before", "within"]),
+    verb("segment", &[], &["count", "answering", "after", "before", "within"]),
+    verb("no-segment", &[], &["answering", "after", "before", "within"]),
+    verb("call", &["program"], &["count", "after", "before", "within"]),
+    verb("no-call", &["program"], &["after", "before", "within"]),
+    verb("delivered", &["program"], &["count", "after", "before", "within"]),
+    verb("never-delivered", &["program"], &["after", "before", "within"]),
+    verb("sent", &["program"], &["count", "after", "before", "within"]),
+    verb("never-sent", &["program"], &["after", "before", "within"]),
+    verb("zombies", &["program"], &["before"]),
+    verb("state", &["host"], &["count", "after", "before", "within"]),
+    verb("no-state", &["host"], &["after", "before", "within"]),
+    verb("tcp", &["host"], &["count", "after", "before", "within"]),
+    verb("no-tcp", &["host"], &["after", "before", "within"]),
+    verb("boot-id", &["host"], &[]),
+    verb("carrier", &["host"], &[]),
 ];
 
 /// What an expectation always has.
@@ -34,9 +47,9 @@ pub(crate) const ALWAYS: &[&str] = &["name", "held", "not-held"];
 pub(crate) struct ExpectationSource {
     /// Its name: lower-case letters, digits and hyphens.
     pub(crate) name: Value<Name>,
-    /// The program that `printed`, `never-printed` or `ended` speaks of.
+    /// The program that the claim speaks of. Of signals: the one that they are for. It includes what it forks.
     pub(crate) program: Value<Reference>,
-    /// The host that `boot-id` or `carrier` speaks of.
+    /// The host that the claim speaks of.
     pub(crate) host: Value<Reference>,
     /// The program printed a line that contains this text.
     pub(crate) printed: Value<Line>,
@@ -52,8 +65,31 @@ pub(crate) struct ExpectationSource {
     pub(crate) boot_id: Value<BootId>,
     /// The host's link lost its carrier (`lost`) or never did (`kept`), as its own kernel counts.
     pub(crate) carrier: Value<Carrier>,
-    /// Exactly so many such segments were seen. At least one if left out.
-    pub(crate) count: Value<Count>,
+    /// The program made such a system call, as its kernel tells.
+    pub(crate) call: Field<CallSource>,
+    /// The program made no such system call.
+    pub(crate) no_call: Field<CallSource>,
+    /// Such a signal was delivered to the program.
+    pub(crate) delivered: Field<DeliveredSource>,
+    /// No such signal was delivered to the program.
+    pub(crate) never_delivered: Field<DeliveredSource>,
+    /// Such a signal was sent to the program, by whomever.
+    pub(crate) sent: Field<SentSource>,
+    /// No such signal was sent to the program.
+    pub(crate) never_sent: Field<SentSource>,
+    /// So many processes that the program forked had ended and not been waited for, when the run was over or the step named by
+    /// `before` began.
+    pub(crate) zombies: Field<CountSource>,
+    /// A connection of the host changed its state so, as the host's kernel tells.
+    pub(crate) state: Field<StateSource>,
+    /// No connection of the host changed its state so.
+    pub(crate) no_state: Field<StateSource>,
+    /// The host's TCP sent a RST (`reset-sent`), received one (`reset-received`) or sent a segment again (`retransmission`).
+    pub(crate) tcp: Value<TcpDeed>,
+    /// The host's TCP did no such thing.
+    pub(crate) no_tcp: Value<TcpDeed>,
+    /// So often: `3`, or `{ at-least: 1, at-most: 4 }`. At least once if left out.
+    pub(crate) count: Field<CountSource>,
     /// The segment, a RST, answers such a segment of its connection: its sequence number is that one's acknowledgement
     /// number (RFC 9293 section 3.10.7.1).
     pub(crate) answering: Field<AnsweringSource>,
@@ -82,6 +118,17 @@ impl ExpectationSource {
             ("no-segment", self.no_segment.span()),
             ("boot-id", self.boot_id.span()),
             ("carrier", self.carrier.span()),
+            ("call", self.call.span()),
+            ("no-call", self.no_call.span()),
+            ("delivered", self.delivered.span()),
+            ("never-delivered", self.never_delivered.span()),
+            ("sent", self.sent.span()),
+            ("never-sent", self.never_sent.span()),
+            ("zombies", self.zombies.span()),
+            ("state", self.state.span()),
+            ("no-state", self.no_state.span()),
+            ("tcp", self.tcp.span()),
+            ("no-tcp", self.no_tcp.span()),
             ("count", self.count.span()),
             ("answering", self.answering.span()),
             ("after", self.after.span()),

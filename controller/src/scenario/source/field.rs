@@ -80,9 +80,23 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Word<K>(String, PhantomData<K>);
 
+impl<K> Word<K> {
+    /// A scalar with this text.
+    pub(super) fn new(text: String) -> Self {
+        Self(text, PhantomData)
+    }
+}
+
+impl<K: Kind> Word<K> {
+    /// What the word at `span` means. None if it means nothing, which is then among the problems.
+    pub(crate) fn read(&self, span: &Span, problems: &mut Problems) -> Option<K::Value> {
+        K::read(&self.0).map_err(|wrong| problems.add(wrong.at(span))).ok()
+    }
+}
+
 impl<'de, K> Deserialize<'de> for Word<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Word(text, PhantomData))
+        String::deserialize(deserializer).map(Word::new)
     }
 }
 
@@ -117,7 +131,7 @@ impl<K: Kind> Value<K> {
     /// What it means. None if it is absent, or if it means nothing, which is then among the problems.
     pub(crate) fn read(&self, problems: &mut Problems) -> Option<K::Value> {
         let (word, span) = self.given(K::WHAT, problems)?;
-        K::read(&word.0).map_err(|wrong| problems.add(wrong.at(span))).ok()
+        word.read(span, problems)
     }
 }
 

@@ -4,15 +4,19 @@
 //! them mean is checked afterwards, by `resolve`. The JSON Schema for editors ([`schema()`]) is made from the same
 //! types; the comments on their fields are what editors and the reference show.
 
+mod either;
 mod expectation;
 mod field;
+mod kernel;
 mod kinds;
 mod schema;
 mod step;
 mod yaml;
 
+pub(super) use either::{BoundsSource, CountSource, ReturnsSource};
 pub(super) use expectation::{AnsweringSource, CLAIMS, EndedSource, ExpectationSource, FlagWord, FlowSource};
 pub(super) use field::{Field, List, Map, Value};
+pub(super) use kernel::{CallSource, DeliveredSource, SentSource, StateSource};
 pub(super) use kinds::{BootId, Carrier, Choice, Flag, Reference, nth_addresses, read_name, wrong_with_sysctl};
 pub(super) use schema::schema;
 pub(super) use step::{RuleSource, StepSource, UntilSource, VERBS, VERDICTS, Verb};
@@ -20,7 +24,7 @@ pub(super) use yaml::read;
 
 use super::model::Init;
 use super::names;
-use kinds::{Address, Command, Line, Memory, Name, Prose, Section, SysctlValue, name_form};
+use kinds::{Address, Command, Gateway, Line, Memory, Name, Prose, Section, Suite, SysctlValue, Truth, name_form};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -67,8 +71,9 @@ pub(super) struct TextbookSource {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(rename = "Host", extend("type" = ["object", "null"]))]
 pub(super) struct HostSource {
-    /// Addresses of its link, with prefix length, out of 192.0.2.0/24, 198.51.100.0/24 and 2001:db8::/32. Left out: `client`
-    /// gets 192.0.2.1 and 2001:db8::1, `server` .2, `router` .254, any other the next that is free.
+    /// Its addresses, with prefix length: out of 192.0.2.0/24 and 2001:db8::/64 on the first link (`eth0`), out of
+    /// 198.51.100.0/24 and 2001:db8:1::/64 on the second (`eth1`). Left out: `client` gets 192.0.2.1 and 2001:db8::1,
+    /// `server` .2, `router` .254, any other the next that is free; with `forward`, the same on the second link too.
     #[schemars(extend("minItems" = 1))]
     pub(super) addresses: List<AddressWord>,
     /// What runs as PID 1: `sysvinit` (the default) or `systemd`.
@@ -77,6 +82,13 @@ pub(super) struct HostSource {
     pub(super) memory: Value<Memory>,
     /// Kernel parameters, set before any program starts, by the names that sysctl(8) uses.
     pub(super) sysctl: Field<Map<SysctlWord>>,
+    /// The Debian suite whose image and kernel it boots, whatever the others boot: `bullseye`, `bookworm`, `trixie`, `forky`
+    /// or `sid`. That of the run if left out.
+    pub(super) kernel: Value<Suite>,
+    /// Where it sends what is not for its own link: the address of a router on that link.
+    pub(super) gateway: Value<Gateway>,
+    /// `true` for a router: it hands on what is not for itself, from link to link.
+    pub(super) forward: Value<Truth>,
 }
 
 /// A program that runs on a host.
@@ -88,6 +100,9 @@ pub(super) struct ProgramSource {
     pub(super) host: Value<Reference>,
     /// Its command: words, quoted as in a shell, but read by none: no `|`, `>`, `$` or `*`.
     pub(super) run: Value<Command>,
+    /// `true` to have it started by its host's init, as services are: it has no terminal, outlives the control channel, and
+    /// ends at a shutdown as any service does.
+    pub(super) service: Value<Truth>,
 }
 
 /// An item of `addresses`.

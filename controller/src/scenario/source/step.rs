@@ -1,6 +1,8 @@
 //! Steps as they stand in the file.
 
+use super::expectation::FlowSource;
 use super::field::{Field, List, Value};
+use super::kernel::StateSource;
 use super::kinds::{Command, KindOrAll, Line, Name, Reference, Signal, Time, Typed};
 use crate::scenario::problem::Span;
 use crate::scenario::source::schema::exactly_one;
@@ -15,7 +17,7 @@ pub(crate) struct Verb {
     pub(crate) may: &'static [&'static str],
 }
 
-const fn verb(key: &'static str, needs: &'static [&'static str], may: &'static [&'static str]) -> Verb {
+pub(super) const fn verb(key: &'static str, needs: &'static [&'static str], may: &'static [&'static str]) -> Verb {
     Verb { key, needs, may }
 }
 
@@ -36,6 +38,8 @@ pub(crate) const VERBS: &[Verb] = &[
     verb("plug", &[], &[]),
     verb("cable", &[], &[]),
     verb("pause", &[], &[]),
+    verb("wait-for-segment", &[], &["after", "within"]),
+    verb("wait-for-state", &["host"], &["after", "within"]),
 ];
 
 /// The verdicts of a rule.
@@ -78,12 +82,19 @@ pub(crate) struct StepSource {
     pub(crate) cable: List<RuleSource>,
     /// Lets this much time pass.
     pub(crate) pause: Value<Time>,
+    /// Waits for such a segment on the wire.
+    pub(crate) wait_for_segment: Field<FlowSource>,
+    /// Waits for a connection of the host named by `host` to change its state so, as its kernel tells.
+    pub(crate) wait_for_state: Field<StateSource>,
     /// The program that is typed into (with `type`).
     pub(crate) into: Value<Reference>,
     /// The program that gets the signal (with `signal`).
     pub(crate) to: Value<Reference>,
-    /// The host that the command runs on (with `run`).
+    /// The host that the command runs on (with `run`), or whose connections are watched (with `wait-for-state`).
     pub(crate) host: Value<Reference>,
+    /// Only what was seen after this step began will do, be it this step or an earlier one. All that was seen since the lab
+    /// began if left out.
+    pub(crate) after: Value<Reference>,
     /// What to wait for before the step is over.
     pub(crate) until: Field<UntilSource>,
     /// How long to wait at most; past it the lab has broken and the outcome is unknown. 10 s if left out.
@@ -109,9 +120,12 @@ impl StepSource {
             ("plug", self.plug.span()),
             ("cable", self.cable.span()),
             ("pause", self.pause.span()),
+            ("wait-for-segment", self.wait_for_segment.span()),
+            ("wait-for-state", self.wait_for_state.span()),
             ("into", self.into.span()),
             ("to", self.to.span()),
             ("host", self.host.span()),
+            ("after", self.after.span()),
             ("until", self.until.span()),
             ("within", self.within.span()),
         ];

@@ -187,7 +187,11 @@ impl Descriptors {
         if let Some(File::Set(id)) = self.file(pid, set)
             && let Some(members) = self.sets.get_mut(&id)
         {
-            if inside { members.insert(member) } else { members.remove(&member) };
+            if inside {
+                members.insert(member)
+            } else {
+                members.remove(&member)
+            };
         }
     }
 

@@ -95,7 +95,9 @@ impl Entry {
         let later = time.wrapping_add(delta);
         let entry = match kind {
             PADDING if delta == 0 => Self { time, end: page.len(), kind: EntryKind::End },
-            PADDING => Self { time: later, end: body.checked_add(usize::try_from(array()?).ok()?)?, kind: EntryKind::Time },
+            PADDING => {
+                Self { time: later, end: body.checked_add(usize::try_from(array()?).ok()?)?, kind: EntryKind::Time }
+            }
             TIME_EXTEND => {
                 Self { time: time.wrapping_add(delta | array()? << 27), end: body + 4, kind: EntryKind::Time }
             }
@@ -113,9 +115,11 @@ impl Entry {
                 Self { time: later, end, kind: EntryKind::Data(body..end) }
             }
         };
-        (entry.end > at && entry.end <= page.len().next_multiple_of(4)).then_some(entry).filter(|entry| match &entry.kind {
-            EntryKind::Data(range) => range.end <= page.len(),
-            EntryKind::End | EntryKind::Time => true,
+        (entry.end > at && entry.end <= page.len().next_multiple_of(4)).then_some(entry).filter(|entry| {
+            match &entry.kind {
+                EntryKind::Data(range) => range.end <= page.len(),
+                EntryKind::End | EntryKind::Time => true,
+            }
         })
     }
 }

@@ -99,8 +99,7 @@ impl Processes {
     pub(super) fn forked(&mut self, parent: u32, child: u32, command: &str, called: Option<u64>) -> Birth {
         let flags = self.made.remove(&child).or(called).unwrap_or_default();
         let pid = self.pid(parent);
-        let birth =
-            Birth { parent: pid, is_thread: flags & CLONE_THREAD != 0, shares_files: flags & CLONE_FILES != 0 };
+        let birth = Birth { parent: pid, is_thread: flags & CLONE_THREAD != 0, shares_files: flags & CLONE_FILES != 0 };
         // Ids are used again: whatever had this one is no more.
         self.threads.remove(&child);
         self.known.remove(&child);

@@ -59,7 +59,8 @@ impl Story {
 
     /// A socket's connection goes on in a smaller one, that only waits for the end of TIME_WAIT (or for the FIN before it).
     pub(super) fn time_wait(&mut self, at: u64, socket: u64, state: u8) {
-        let (Some((_, connection)), Some(from)) = (self.descriptors.at(socket), self.states.get(&socket).copied()) else {
+        let (Some((_, connection)), Some(from)) = (self.descriptors.at(socket), self.states.get(&socket).copied())
+        else {
             return;
         };
         self.outlived.insert(socket);

@@ -110,8 +110,7 @@ impl Story {
 
     /// `deadpeer: program NAME pid PID`, which the launcher writes of itself before it becomes the program.
     fn marker(&mut self, thread: u32, text: &str) {
-        let Some((name, pid)) =
-            text.strip_prefix("deadpeer: program ").and_then(|rest| rest.rsplit_once(" pid "))
+        let Some((name, pid)) = text.strip_prefix("deadpeer: program ").and_then(|rest| rest.rsplit_once(" pid "))
         else {
             return;
         };

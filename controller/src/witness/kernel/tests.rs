@@ -10,7 +10,9 @@ fn scratch() {
         let mut recording = Recording::new("host");
         let mut drained = 0;
         while let Some(found) = reader.next().unwrap() {
-            if format!("{found:?}").contains("Drained") { drained += 1; }
+            if format!("{found:?}").contains("Drained") {
+                drained += 1;
+            }
             recording.take(found, LabTime(0));
         }
         let (boots, damage) = recording.end();
@@ -20,7 +22,10 @@ fn scratch() {
                 println!("{}", serde_json::to_string(event).unwrap());
             }
             println!("sent {:?}\nreceived {:?}", boot.sent, boot.received);
-            println!("{damage:?} {:?} traced {} lost {} last {} drained {}", boot.problems, boot.traced, boot.lost, boot.last, boot.drained);
+            println!(
+                "{damage:?} {:?} traced {} lost {} last {} drained {}",
+                boot.problems, boot.traced, boot.lost, boot.last, boot.drained
+            );
         }
     }
 }

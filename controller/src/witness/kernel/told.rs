@@ -47,7 +47,10 @@ impl Told {
             return;
         }
         if let (Some(Process { pid, .. }), KernelFact::Call(call)) = (&process, &fact)
-            && matches!(call, Call { on: Some(Descriptor { kind: DescriptorKind::Output, .. }), result: CallResult::Returned(_), .. })
+            && matches!(
+                call,
+                Call { on: Some(Descriptor { kind: DescriptorKind::Output, .. }), result: CallResult::Returned(_), .. }
+            )
         {
             let count = self.outputs.entry(*pid).or_default();
             *count += 1;
@@ -103,9 +106,9 @@ impl Told {
 fn ends(fact: &mut KernelFact) -> Option<&mut Connection> {
     match fact {
         KernelFact::State { connection, .. } => Some(connection),
-        KernelFact::Call(Call { on: Some(Descriptor { kind: DescriptorKind::Connection(connection), .. }), .. }) => {
-            Some(connection)
-        }
+        KernelFact::Call(Call {
+            on: Some(Descriptor { kind: DescriptorKind::Connection(connection), .. }), ..
+        }) => Some(connection),
         _ => None,
     }
 }

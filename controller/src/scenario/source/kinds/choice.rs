@@ -102,6 +102,38 @@ impl Choice for Carrier {
     const WORDS: &'static [(&'static str, Self)] = &[("lost", Carrier::Lost), ("kept", Carrier::Kept)];
 }
 
+/// A Debian suite that has a kernel of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Suite(pub(crate) &'static str);
+
+impl Choice for Suite {
+    const WHAT: &'static str = "a Debian suite whose kernel can be had";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("bullseye", Suite("bullseye")),
+        ("bookworm", Suite("bookworm")),
+        ("trixie", Suite("trixie")),
+        ("forky", Suite("forky")),
+        ("sid", Suite("sid")),
+    ];
+}
+
+/// Yes or no.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Truth;
+
+impl Kind for Truth {
+    type Value = bool;
+    const WHAT: &'static str = "`true` or `false`";
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "boolean" })
+    }
+
+    fn read(text: &str) -> Result<bool, Wrong> {
+        text.parse().map_err(|_| Wrong::new(format!("{text:?} is neither `true` nor `false`"), "one of the two"))
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -111,6 +143,7 @@ mod tests {
     fn the_words_are_those_that_the_model_is_written_with() {
         for (word, kind) in SegmentKind::WORDS {
             assert_eq!(serde_json::to_value(kind).unwrap(), *word);
+            assert_eq!(kind.word(), *word);
             assert_eq!(KindOrAll::read(word).unwrap(), KindOrAll(Some(*kind)));
         }
         for (word, init) in Init::WORDS {

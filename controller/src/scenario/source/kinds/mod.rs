@@ -1,13 +1,15 @@
 //! What a scalar in the file can mean: how it is read, and how an editor is told about it (JSON Schema).
 
 mod choice;
+mod kernel;
 mod network;
 mod quantity;
 mod text;
 
-pub(crate) use choice::{BootId, Carrier, Choice, KindOrAll};
-pub(crate) use network::{Address, Flag, Signal, SysctlValue, nth_addresses, wrong_with_sysctl};
-pub(crate) use quantity::{Count, ExitStatus, Memory, Time};
+pub(crate) use choice::{BootId, Carrier, Choice, KindOrAll, Suite, Truth};
+pub(crate) use kernel::CallOutcome;
+pub(crate) use network::{Address, Flag, Gateway, Signal, SysctlValue, nth_addresses, wrong_with_sysctl};
+pub(crate) use quantity::{ExitStatus, Memory, Number, Time};
 pub(crate) use text::{Command, Line, Name, Prose, Reference, Section, Typed, name_form, read_name};
 
 use crate::scenario::problem::{Problem, Span};

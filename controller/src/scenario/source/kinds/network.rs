@@ -5,9 +5,10 @@ use crate::scenario::names;
 use schemars::{Schema, json_schema};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where the lab's addresses may lie: networks kept for documentation, which are never somebody's host
+/// Where the addresses of the lab's two links may lie: networks kept for documentation, which are never somebody's host
 /// (RFC 5737, RFC 3849).
-const RANGES: &str = "192.0.2.0/24, 198.51.100.0/24 and 2001:db8::/32";
+const RANGES: &str =
+    "192.0.2.0/24 and 2001:db8::/64 (the first link), 198.51.100.0/24 and 2001:db8:1::/64 (the second)";
 
 /// An address of a host's link with its prefix length: "192.0.2.1/24".
 #[derive(Debug, Clone, PartialEq)]
@@ -34,16 +35,13 @@ impl Kind for Address {
         let address: IpAddr = address.parse().map_err(|_| no_address())?;
         let (usual, least, most) = match address {
             IpAddr::V4(_) => (24, 24, 30),
-            IpAddr::V6(_) => (64, 32, 126),
+            IpAddr::V6(_) => (64, 64, 126),
         };
         let prefix = match prefix {
             None => usual,
             Some(prefix) => prefix.parse::<u8>().map_err(|_| no_address())?,
         };
-        if !documentation(address) {
-            return Err(Wrong::new(format!("{address} could be somebody's host"), "not a documentation address")
-                .help(format!("a lab's addresses lie in {RANGES}, which nobody's host has (RFC 5737, RFC 3849)")));
-        }
+        on_a_link(address)?;
         if !(least..=most).contains(&prefix) {
             return Err(Wrong::new(format!("a link cannot have the prefix length {prefix}"), "out of range")
                 .help(format!("from {least} to {most}; usual is /{usual}")));
@@ -58,12 +56,22 @@ impl Kind for Address {
     }
 }
 
-/// True for the ranges of [`RANGES`].
-fn documentation(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(a) => matches!(a.octets(), [192, 0, 2, _] | [198, 51, 100, _]),
-        IpAddr::V6(a) => a.segments()[..2] == [0x2001, 0xdb8],
-    }
+/// Refuses what is not in [`RANGES`].
+fn on_a_link(address: IpAddr) -> Result<(), Wrong> {
+    let (documentation, known) = match address {
+        IpAddr::V4(a) => {
+            let known = matches!(a.octets(), [192, 0, 2, _] | [198, 51, 100, _]);
+            (known, known)
+        }
+        IpAddr::V6(a) => (a.segments()[..2] == [0x2001, 0xdb8], matches!(a.segments(), [0x2001, 0xdb8, 0 | 1, 0, ..])),
+    };
+    let (fact, label) = match (documentation, known) {
+        (_, true) => return Ok(()),
+        (true, false) => (format!("{address} is on neither link"), "not one of the lab's networks"),
+        (false, false) => (format!("{address} could be somebody's host"), "not a documentation address"),
+    };
+    let help = format!("a lab's addresses lie in {RANGES}, which nobody's host has (RFC 5737, RFC 3849)");
+    Err(Wrong::new(fact, label).help(help))
 }
 
 /// False for the network's own address and, in IPv4, the broadcast address.
@@ -78,10 +86,42 @@ fn host_address(address: IpAddr, prefix: u8) -> bool {
     }
 }
 
-/// The address that a host is given when the scenario names none: the `n`th of both link networks.
-pub(crate) fn nth_addresses(n: u8) -> Vec<(IpAddr, u8)> {
-    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n));
-    vec![(Ipv4Addr::new(192, 0, 2, n).into(), 24), (v6.into(), 64)]
+/// The addresses that a host is given on a link (0 or 1) when the scenario names none: the `n`th of both its networks.
+pub(crate) fn nth_addresses(link: u8, n: u8) -> [(IpAddr, u8); 2] {
+    let v4 = if link == 0 { Ipv4Addr::new(192, 0, 2, n) } else { Ipv4Addr::new(198, 51, 100, n) };
+    let v6 = Ipv6Addr::new(0x2001, 0xdb8, link.into(), 0, 0, 0, 0, n.into());
+    [(v4.into(), 24), (v6.into(), 64)]
+}
+
+/// The address of a router, without a prefix length.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Gateway;
+
+impl Kind for Gateway {
+    type Value = IpAddr;
+    const WHAT: &'static str = "a router's address";
+
+    fn schema() -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^(192\.0\.2\.|198\.51\.100\.|2001:[dD][bB]8:)[0-9a-fA-F:]+$",
+            "examples": ["192.0.2.254"],
+        })
+    }
+
+    fn read(text: &str) -> Result<IpAddr, Wrong> {
+        let address: IpAddr = text.parse().map_err(|_| {
+            let wrong = Wrong::new(format!("{text:?} is no address"), "an IPv4 or IPv6 address must stand here");
+            match text.split_once('/') {
+                Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
+                    wrong.help(format!("without prefix length: `{address}`"))
+                }
+                _ => wrong.help("the address of a router on the same link, as in `192.0.2.254`"),
+            }
+        })?;
+        on_a_link(address)?;
+        Ok(address)
+    }
 }
 
 /// A control bit of TCP (RFC 9293 section 3.1).
@@ -185,11 +225,19 @@ mod tests {
     #[test]
     fn addresses_lie_in_the_documentation_ranges() {
         assert_eq!(Address::read("192.0.2.7").unwrap(), ("192.0.2.7".parse().unwrap(), 24));
-        assert_eq!(Address::read("2001:db8:1::7/48").unwrap(), ("2001:db8:1::7".parse().unwrap(), 48));
+        assert_eq!(Address::read("2001:db8:1::7/80").unwrap(), ("2001:db8:1::7".parse().unwrap(), 80));
         let bad = "10.0.0.1/24 192.0.2.0/24 192.0.2.255/24 192.0.2.1/8 192.0.2.1/33 192.0.2.1/x 192.0.2 2001:db9::1 \
-                   2001:db8::/64 ::ffff:192.0.2.1 198.51.101.1 2001:db8::1/300 192.0.2.1/";
+                   2001:db8::/64 2001:db8:2::1 2001:db8::1/48 ::ffff:192.0.2.1 198.51.101.1 2001:db8::1/300 192.0.2.1/";
         for bad in bad.split_whitespace() {
             assert!(Address::read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_an_address_of_a_link_without_prefix_length() {
+        assert_eq!(Gateway::read("192.0.2.254").unwrap().to_string(), "192.0.2.254");
+        for bad in ["", "router", "192.0.2.254/24", "10.0.0.1", "2001:db8:2::1"] {
+            assert!(Gateway::read(bad).is_err(), "{bad}");
         }
     }
 

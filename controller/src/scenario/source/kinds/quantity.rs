@@ -62,25 +62,21 @@ impl Kind for Memory {
     }
 }
 
-/// A number of segments, at least one.
+/// How many of something.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Count;
+pub(crate) struct Number;
 
-impl Kind for Count {
+impl Kind for Number {
     type Value = usize;
     const WHAT: &'static str = "a number";
 
     fn schema() -> Schema {
-        json_schema!({ "type": "integer", "minimum": 1 })
+        json_schema!({ "type": "integer", "minimum": 0 })
     }
 
     fn read(text: &str) -> Result<usize, Wrong> {
-        match whole(text) {
-            Some(0) => Err(Wrong::new("no segment at all is claimed by `no-segment`", "at least 1")
-                .help("write `no-segment:` instead of `segment:`, without `count`")),
-            Some(count) => Ok(count),
-            None => Err(Wrong::new(format!("{text:?} is no number of segments"), "a whole number must stand here")),
-        }
+        let wrong = || Wrong::new(format!("{text:?} is no number of anything"), "a whole number must stand here");
+        whole(text).ok_or_else(|| wrong().help("as in `3`, or `{ at-least: 1, at-most: 4 }`"))
     }
 }
 
