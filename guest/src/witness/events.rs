@@ -15,7 +15,10 @@ pub(super) const CALLS: &[(&str, &str)] = &[
     ("which descriptor is which", "dup dup2 dup3 fcntl"),
     ("children, and who reaps them", "fork vfork clone clone3 wait4 waitid"),
     ("what a process becomes, and how it ends", "execve execveat exit exit_group"),
-    ("signals: handlers, senders, alarms", "rt_sigaction rt_sigreturn restart_syscall kill tgkill alarm setitimer pause"),
+    (
+        "signals: handlers, senders, alarms",
+        "rt_sigaction rt_sigreturn restart_syscall kill tgkill alarm setitimer pause",
+    ),
 ];
 
 /// Events of the whole host: name, filter (empty: all), and what it tells.

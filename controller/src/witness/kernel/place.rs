@@ -122,7 +122,8 @@ fn fit(host: &str, boot: &Boot, timeline: &[Event], life: Life) -> Result<GuestC
             _ => None,
         })
     };
-    let (mut most, mut least) = (Vec::new(), Vec::new());
+    // What was read had happened: a bound as good as a frame that was sent, if the reader came at once.
+    let (mut most, mut least) = (boot.heard.clone(), Vec::new());
     let links: BTreeSet<u8> = boot.sent.iter().chain(&boot.received).map(|frame| frame.link).collect();
     for link in links {
         let here = || frames().filter(|(_, frame)| frame.link == link);

@@ -2,7 +2,7 @@
 
 use super::recording::{Boot, Recording};
 use crate::error::{Context, Error, Result};
-use crate::timeline::{Call, Clock, Event, KernelEvent, KernelFact, LabTime, Recorder, What};
+use crate::timeline::{Call, Event, KernelEvent, KernelFact, LabTime, Recorder, What};
 use deadpeer_guest::recorder::Reader;
 use std::fs::File;
 use std::path::Path;
@@ -102,7 +102,8 @@ fn read_live(
     loop {
         // Looked at first: what was recorded before the end was asked for is read.
         let over = stop.load(Ordering::Acquire);
-        read_new(host, &mut reader, &mut recording, recorder.clock(), |event, ahead| note(recorder, event, ahead))?;
+        let clock = recorder.clock();
+        read_new(host, &mut reader, &mut recording, || clock.now(), |event, ahead| note(recorder, event, ahead))?;
         recorded.store(recording.recorded_until().0, Ordering::Release);
         if over {
             break;
@@ -113,10 +114,10 @@ fn read_live(
     Ok(Testimony { host: host.to_owned(), boots, damage })
 }
 
-/// Reads a recorder that nobody writes any more.
+/// Reads a recorder that nobody writes any more. When it was read says nothing then: as late as can be.
 pub(super) fn read_whole(host: &str, file: &Path) -> Result<Testimony> {
     let mut recording = Recording::new(host);
-    read_new(host, &mut Reader::new(open(file)?), &mut recording, Clock::start(), |_, _| {})?;
+    read_new(host, &mut Reader::new(open(file)?), &mut recording, || LabTime(i64::MAX.cast_unsigned()), |_, _| {})?;
     let (boots, damage) = recording.end();
     Ok(Testimony { host: host.to_owned(), boots, damage })
 }
@@ -125,11 +126,11 @@ fn read_new(
     host: &str,
     reader: &mut Reader<File>,
     recording: &mut Recording,
-    clock: Clock,
+    now: impl Fn() -> LabTime,
     mut note: impl FnMut(&KernelEvent, i64),
 ) -> Result<()> {
     while let Some(found) = reader.next().broken(|| format!("cannot read the flight recorder of host '{host}'"))? {
-        recording.take(found, clock.now());
+        recording.take(found, now());
         let (events, ahead) = recording.fresh();
         events.iter().for_each(|event| note(event, ahead));
     }

@@ -3,6 +3,7 @@
 //! Each trace buffer is in order by itself; together they are so only up to the time at which all were found empty
 //! ([`Record::Drained`]). Until then, what was read waits.
 
+use super::clock::Bound;
 use super::decode::{Decoder, Traced, What};
 use super::format::PageLayout;
 use super::page;
@@ -55,6 +56,8 @@ pub(super) struct Boot {
     pub(super) drained: u64,
     /// The least that the lab's clock was ahead of the guest's whenever something had just been read: no more is possible.
     pub(super) ahead: Option<i64>,
+    /// What could be read at what time, each saying how much the lab's clock is ahead at most.
+    pub(super) heard: Vec<Bound>,
     /// What this kernel cannot tell.
     pub(super) problems: Vec<String>,
 }
@@ -244,6 +247,9 @@ impl Current {
     fn bound(&mut self, at: u64, now: LabTime) {
         let ahead = now.0.cast_signed() - at.cast_signed();
         self.boot.ahead = Some(self.boot.ahead.map_or(ahead, |known| known.min(ahead)));
+        if self.boot.heard.len() < FRAMES_AT_MOST {
+            self.boot.heard.push(Bound { at, ahead });
+        }
     }
 
     /// The kernel counted losses: `overrun` is told by pages, too, the others are not (ring_buffer.c).
@@ -272,7 +278,11 @@ impl Current {
         if !self.began {
             self.began = true;
             let kernel = self.boot.release.clone();
-            self.story.told.tell(self.waiting.iter().map(|it| it.at).min().unwrap_or(until).min(until), None, KernelFact::Began { kernel });
+            self.story.told.tell(
+                self.waiting.iter().map(|it| it.at).min().unwrap_or(until).min(until),
+                None,
+                KernelFact::Began { kernel },
+            );
         }
         self.waiting.sort_by_key(|traced| traced.at);
         let ready = self.waiting.partition_point(|traced| traced.at <= until);
