@@ -37,7 +37,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZeroU32,
 
-    /// How many labs run side by side, where there are several runs [default: one for each processor, and one]
+    /// How many labs run side by side, where there are several runs [default: one more than there
+    /// are processors, as far as memory goes]
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
 
@@ -100,7 +101,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     let planned = own_programs(&args.programs, scenarios)?;
     match &planned[..] {
-        [(scenario, own)] if args.repeat.get() == 1 => one(args, scenario, own),
+        [(scenario, own)] if args.repeat.get() == 1 && !args.all => one(args, scenario, own),
         _ => several::run(args, &planned),
     }
 }
