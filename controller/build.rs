@@ -31,7 +31,9 @@ fn embed() -> Result<(), String> {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
 
-    let programs = stems(&root.join("guest/src/bin"), "rs")?;
+    let mut programs = stems(&root.join("guest/src/bin"), "rs")?;
+    programs.extend(stems(&root.join("guest/src/bin"), "")?); // those of several files are folders
+    programs.sort();
     let folder = build_guest(&root, &out.join("guest"))?;
     let mut code = String::from("const GUEST_PROGRAMS: &[(&str, &[u8])] = &[\n");
     for (name, _) in programs {
@@ -111,13 +113,14 @@ fn is_for_the_controller_alone(name: &OsString) -> bool {
     prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.contains(&&*name)
 }
 
-/// Name without ending, and path, of every file in `folder` that ends so; in the order of the names.
+/// Name without ending, and path, of everything in `folder` that ends so (with no ending, if `ending` is empty); in the
+/// order of the names.
 fn stems(folder: &Path, ending: &str) -> Result<Vec<(String, PathBuf)>, String> {
     let list = || -> io::Result<Vec<PathBuf>> { fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect() };
     let mut files: Vec<_> = list()
         .map_err(|e| format!("{}: {e}", folder.display()))?
         .into_iter()
-        .filter(|path| path.extension().is_some_and(|it| it == ending))
+        .filter(|path| path.extension().unwrap_or_default() == ending)
         .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)))
         .collect();
     files.sort();

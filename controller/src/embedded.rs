@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn all_guest_programs_are_here_and_are_static_executables() {
-        assert!(guest_programs().eq(["echo-client", "echo-server"]));
+        assert!(guest_programs().eq(["echo-client", "echo-server", "witness"]));
         for name in guest_programs() {
             let bytes = guest_program(name).unwrap();
             assert_eq!(&bytes[..4], b"\x7fELF", "{name}");

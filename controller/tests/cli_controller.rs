@@ -7,7 +7,7 @@ use std::fs::{self, File};
 
 fn controller(arguments: &str) -> Command {
     let mut command = Command::cargo_bin("controller").unwrap();
-    command.args(arguments.split_whitespace()).env_remove("CLICOLOR_FORCE");
+    command.args(arguments.split_whitespace()).env_remove("CLICOLOR_FORCE").env("LC_ALL", "C.UTF-8");
     command
 }
 
@@ -27,6 +27,10 @@ fn wrong_usage_ends_with_64_and_says_why_on_standard_error() {
         ("rnu crash-reboot", "unrecognized subcommand 'rnu'"),
         ("run", "required arguments"),
         ("run crash-reboot --repeat 0", "invalid value '0'"),
+        ("run crash-reboot --all", "cannot be used with"),
+        ("run crash-reboot no-such-scenario", "error: there is no scenario \"no-such-scenario\"\n\n"),
+        ("run crash-reboot crash-reboot --out /", "the folder for the runs exists already: /"),
+        ("run crash-reboot --junit /nowhere/junit.xml", "cannot write /nowhere/junit.xml"),
         ("list --formt json", "a similar argument exists: '--format'"),
         ("show no-such-scenario", "error: there is no scenario \"no-such-scenario\"\n\n"),
         ("show crash-rebot", "did you mean crash-reboot?"),
@@ -74,7 +78,7 @@ fn check_tells_of_every_file_and_ends_with_64_if_one_is_wrong() {
 
 #[test]
 fn schemas_are_json_schemas() {
-    for arguments in ["schema", "schema scenario", "schema result"] {
+    for arguments in ["schema", "schema scenario", "schema result", "schema batch"] {
         let output = controller(arguments).output().unwrap();
         let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(schema["$schema"].as_str().unwrap().contains("://json-schema.org/"), "{arguments}");
@@ -106,6 +110,48 @@ fn man_pages_are_printed_or_written_one_for_each_verb() {
         .assert()
         .code(2)
         .stderr(predicate::str::contains("cannot write the man pages"));
+}
+
+/// Where nothing can be run, `arguments` all the same: exit code, standard output, standard error, and the folder's files.
+fn without_qemu(arguments: &str) -> (i32, String, String, tempfile::TempDir) {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = controller(arguments);
+    command.current_dir(home.path()).env("DEADPEER_QEMU", "/nonexistent/qemu").env("XDG_CACHE_HOME", home.path());
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr), home)
+}
+
+#[test]
+fn several_runs_for_which_nothing_is_there_are_unknown_for_one_reason_that_is_told_once() {
+    let (code, stdout, stderr, home) = without_qemu("run crash-reboot crash-reboot --junit junit.xml --jobs 2");
+    assert_eq!(code, 2);
+    assert_eq!(stderr.matches("error: in crash-reboot-1 and 1 more: ").count(), 1, "{stderr}");
+    assert!(stderr.contains("/nonexistent/qemu"), "{stderr}");
+    assert!(stdout.contains("? crash-reboot  unknown ×2"), "{stdout}");
+    assert!(stdout.contains("UNKNOWN  1 scenario, 2 runs: 2 unknown, in "), "{stdout}");
+    let document = fs::read_to_string(home.path().join("junit.xml")).unwrap();
+    assert_eq!(document.matches("<error message=").count(), 2, "{document}");
+    assert!(!home.path().join("runs").exists(), "what never began left no folder");
+}
+
+#[test]
+fn several_runs_as_json_are_one_document() {
+    let (code, stdout, _, _home) = without_qemu("run --all --repeat 2 --format json");
+    assert_eq!(code, 2);
+    let batch: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let (scenarios, runs) = (batch["scenarios"].as_array().unwrap(), batch["runs"].as_array().unwrap());
+    assert!(!scenarios.is_empty() && runs.len() == 2 * scenarios.len());
+    assert_eq!(batch["outcome"], "unknown");
+}
+
+#[test]
+fn the_junit_document_is_written_of_a_run_that_broke() {
+    let (code, _, stderr, home) = without_qemu("run crash-reboot --junit junit.xml --out run");
+    assert_eq!(code, 2, "{stderr}");
+    let document = fs::read_to_string(home.path().join("junit.xml")).unwrap();
+    assert!(document.contains(r#"<testcase name="lab" classname="crash-reboot">"#), "{document}");
+    assert!(home.path().join("run/result.json").exists());
 }
 
 #[test]

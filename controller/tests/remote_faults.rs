@@ -108,7 +108,7 @@ fn a_cut_ends_everybody_who_waits_and_is_told_once() {
     let proxy = Proxy::new(host.address, u64::MAX);
     let (session, losses) = host.connect_at(proxy.address).unwrap();
     let (told, events) = Events::new();
-    let program = session.start("sh -c 'printf partial; sleep 1000'", told).unwrap();
+    let program = host.start(&session, "sh -c 'printf partial; sleep 1000'", told).unwrap();
     let command = host.endless();
     let error = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| session.run(&command, LONG).unwrap_err());
@@ -138,7 +138,8 @@ fn what_had_come_before_the_cut_is_heard() {
     let (session, losses) = host.connect_at(host.address).unwrap();
     let (told, events) = Events::new();
     // The server dies at once after the program's words, by the program's own hand.
-    session.start("sh -c 'seq 1000; kill -KILL $PPID'", told).unwrap();
+    let server = host.server_pids()[0];
+    host.start(&session, &format!("sh -c 'seq 1000; kill -KILL {server}'"), told).unwrap();
     losses.recv_timeout(LONG).unwrap();
     let events = events.rest();
     assert!(matches!(events.last(), Some(ProgramEvent::Ended { how: Ended::Lost(_) })), "{events:?}");
@@ -182,7 +183,7 @@ fn a_stopped_host_is_lost_when_a_reply_is_overdue() {
     let host = Host::new();
     let (session, losses) = host.connect_at(host.address).unwrap();
     let (told, events) = Events::new();
-    session.start("sleep 1000", told).unwrap();
+    host.start(&session, "sleep 1000", told).unwrap();
     let server = Pid::from_raw(i32::try_from(host.server_pids()[0]).unwrap());
     kill(server, Signal::SIGSTOP).unwrap();
     let error = session.run("true", SHORT).unwrap_err();

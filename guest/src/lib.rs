@@ -11,12 +11,17 @@
 //! | `hostname` | the host's name |
 //! | `hosts` | `/etc/hosts`, whole: every host of the lab |
 //! | `addresses` | a line per address of a link NIC: `eth0 192.0.2.2/24` |
+//! | `routes` | lines for `ip -batch`: `route add default via 192.0.2.254` |
 //! | `sysctl` | `name = value` lines for `sysctl -p` |
+//! | `witness` | an executable of ours: the [`attend`]ant of each program |
 //! | `authorized_keys` | the one public key that may log in as root |
 //! | `host_key` | dropbear's private ed25519 host key, made for this run |
 //!
 //! A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial console once SSH answers.
 
+pub mod args;
+pub mod attend;
+pub mod signals;
 pub mod wrap;
 
 /// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).
@@ -25,8 +30,14 @@ pub const ECHO_PORT: u16 = 9877;
 /// Where a booted guest finds its seed.
 pub const SEED_DIR: &str = "/run/deadpeer";
 
+/// The witness on a booted guest; it comes with the seed.
+pub const WITNESS: &str = "/run/deadpeer/witness";
+
 /// Where uploaded guest programs are put; on the guests' `PATH`.
 pub const PROGRAM_DIR: &str = "/usr/local/bin";
+
+/// Where programs of the user's own are put, a folder for each; not on the `PATH`.
+pub const OWN_DIR: &str = "/usr/local/lib/deadpeer";
 
 /// What a booted guest's line on the console starts with; boot id and kernel release follow, separated by a space.
 pub const UP: &str = "deadpeer: up ";

@@ -5,11 +5,10 @@
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 use nix::unistd;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 /// Exit status for wrong arguments: `EX_USAGE` of sysexits.h.
@@ -34,7 +33,10 @@ pub fn complain(line: fmt::Arguments<'_>) {
 /// (ECONNREFUSED)".
 #[must_use]
 pub fn failed(what: &str, errno: Errno) -> String {
-    format!("{what} error: {} ({errno:?})", errno.desc())
+    // The C library's words, strerror(3); nix has its own for some.
+    let words = std::io::Error::from(errno).to_string();
+    let words = words.split(" (os error").next().unwrap_or_default();
+    format!("{what} error: {words} ({errno:?})")
 }
 
 /// Writes all of `bytes`, however many calls that takes (UNP figure 3.16).
@@ -50,19 +52,6 @@ pub fn writen(fd: impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
         }
     }
     Ok(())
-}
-
-/// Reads, and goes on when a signal handler was called meanwhile.
-///
-/// # Errors
-/// Those of read(2), but for `EINTR`.
-pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
-    loop {
-        match unistd::read(&fd, buffer) {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
-    }
 }
 
 /// Reads lines from a descriptor, through a buffer (UNP figure 3.18).
@@ -86,7 +75,7 @@ impl<Fd: AsFd> Lines<Fd> {
     /// The next line with its newline, which the last one may lack; `None` at the end of file.
     ///
     /// # Errors
-    /// Those of read(2), but for `EINTR`.
+    /// Those of read(2).
     #[allow(clippy::should_implement_trait)] // An iterator that can fail is none.
     pub fn next(&mut self) -> Result<Option<Vec<u8>>, Errno> {
         let mut searched = 0;
@@ -97,7 +86,7 @@ impl<Fd: AsFd> Lines<Fd> {
             }
             searched = self.buffer.len();
             self.buffer.resize(searched + MAXLINE, 0);
-            let read = read(&self.fd, &mut self.buffer[searched..]);
+            let read = unistd::read(&self.fd, &mut self.buffer[searched..]);
             self.buffer.truncate(searched + *read.as_ref().unwrap_or(&0));
             if read? == 0 {
                 let last = std::mem::take(&mut self.buffer);
@@ -140,31 +129,6 @@ pub fn plain(address: &SockaddrStorage) -> Option<SocketAddr> {
     })
 }
 
-/// Lets a write to a connection that was reset end the program by SIGPIPE, as it ends a C program: Rust's run time
-/// ignores the signal.
-#[allow(unsafe_code)] // nix marks it so, as a handler may do anything.
-pub fn restore_sigpipe() {
-    // SAFETY: the default disposition runs no code of ours. It cannot fail for a signal that exists.
-    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
-}
-
-/// The address of `host`: a literal, or a name in `/etc/hosts`. No other source is asked: a static program must not
-/// load the C library's name services.
-#[must_use]
-pub fn resolve(host: &str) -> Option<IpAddr> {
-    let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
-    literal.or_else(|| address_in(&std::fs::read_to_string("/etc/hosts").ok()?, host))
-}
-
-/// The first address for `host` in a file of the form of hosts(5).
-fn address_in(hosts: &str, host: &str) -> Option<IpAddr> {
-    hosts.lines().find_map(|line| {
-        let mut words = line.split('#').next()?.split_whitespace();
-        let address = words.next()?.parse().ok()?;
-        words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
-    })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -178,6 +142,10 @@ mod tests {
         );
         assert_eq!(failed("str_cli: write", Errno::EPIPE), "str_cli: write error: Broken pipe (EPIPE)");
         assert_eq!(failed("connect", Errno::ETIMEDOUT), "connect error: Connection timed out (ETIMEDOUT)");
+        assert_eq!(
+            failed("str_cli: read", Errno::EAGAIN),
+            "str_cli: read error: Resource temporarily unavailable (EAGAIN)"
+        );
         assert_eq!(failed("connect", Errno::EHOSTUNREACH), "connect error: No route to host (EHOSTUNREACH)");
     }
 
@@ -193,22 +161,6 @@ mod tests {
         }
         assert_eq!(lines.next().unwrap(), None);
         writer.join().unwrap();
-    }
-
-    #[test]
-    fn names_are_found_in_a_hosts_file() {
-        let hosts = "127.0.0.1 localhost\n# 192.0.2.9 server\n192.0.2.2\tserver s1 # the server\n2001:db8::2 server\n";
-        assert_eq!(address_in(hosts, "SERVER"), Some("192.0.2.2".parse().unwrap()));
-        assert_eq!(address_in(hosts, "s1"), Some("192.0.2.2".parse().unwrap()));
-        assert_eq!(address_in(hosts, "the"), None);
-        assert_eq!(address_in(hosts, "nobody"), None);
-    }
-
-    #[test]
-    fn literals_need_no_file() {
-        assert_eq!(resolve("192.0.2.2"), Some("192.0.2.2".parse().unwrap()));
-        assert_eq!(resolve("[2001:db8::2]"), Some("2001:db8::2".parse().unwrap()));
-        assert_eq!(resolve("2001:db8::2"), Some("2001:db8::2".parse().unwrap()));
     }
 
     #[test]

@@ -1,125 +1,20 @@
 //! The two programs against each other, on the loopback of this machine.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+
+mod support;
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::{setsockopt, sockopt};
-use nix::unistd::{Pid, pipe};
-use std::io::{BufRead, BufReader, Read, Write};
+use nix::unistd::Pid;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
-
-const SERVER: &str = env!("CARGO_BIN_EXE_echo-server");
-const CLIENT: &str = env!("CARGO_BIN_EXE_echo-client");
-
-/// Longer than anything takes that does not hang.
-const LONG: Duration = Duration::from_secs(60);
-
-/// A running program. The lines of both its outputs are awaited one by one.
-struct Program {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Program {
-    fn start(path: &str, arguments: &[&str]) -> Self {
-        let (reader, writer) = pipe().unwrap();
-        let child = Command::new(path)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(writer.try_clone().unwrap())
-            .stderr(writer)
-            .spawn()
-            .unwrap();
-        let (told, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(std::fs::File::from(reader)).lines() {
-                if told.send(line.unwrap()).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
-    /// The server on a free port of the loopback; also the port.
-    fn server() -> (Self, u16) {
-        let server = Self::start(SERVER, &["--address", "127.0.0.1", "0"]);
-        let line = server.line();
-        let port = line.strip_prefix("waiting for connections on port ").unwrap().parse().unwrap();
-        (server, port)
-    }
-
-    /// A client of `port` that is connected.
-    fn client(port: u16) -> Self {
-        let client = Self::start(CLIENT, &["127.0.0.1", &port.to_string()]);
-        assert_eq!(client.line(), format!("connected to 127.0.0.1 port {port}"));
-        client
-    }
-
-    /// A client and this test in the server's place.
-    fn client_of_ours() -> (Self, TcpStream) {
-        let listening = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let client = Self::client(listening.local_addr().unwrap().port());
-        (client, listening.accept().unwrap().0)
-    }
-
-    fn line(&self) -> String {
-        self.lines.recv_timeout(LONG).expect("the program's next line")
-    }
-
-    fn type_line(&mut self, line: &str) {
-        self.child.stdin.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
-
-    fn end_input(&mut self) {
-        drop(self.child.stdin.take());
-    }
-
-    /// What it still printed, and how it ended.
-    fn end(&mut self) -> (Vec<String>, ExitStatus) {
-        let status = self.child.wait().unwrap();
-        let mut lines = Vec::new();
-        loop {
-            match self.lines.recv_timeout(LONG) {
-                Ok(line) => lines.push(line),
-                Err(RecvTimeoutError::Disconnected) => return (lines, status),
-                Err(e) => panic!("its outputs stay open: {e}"),
-            }
-        }
-    }
-
-    /// Its only words and its exit status must be these.
-    fn ends_with(&mut self, words: &str, exit: i32) {
-        let (lines, status) = self.end();
-        assert_eq!((lines, status.code()), (vec![words.to_owned()], Some(exit)), "{status}");
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // A server's children end when their clients do.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The process id in "child 123 ...".
-fn child_of(line: &str) -> u32 {
-    line.strip_prefix("child ").unwrap().split([' ', ':']).next().unwrap().parse().unwrap()
-}
-
-/// Closes a connection with a RST instead of a FIN (socket(7), `SO_LINGER`).
-fn reset(connection: TcpStream) {
-    setsockopt(&connection, sockopt::Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 }).unwrap();
-}
+use std::process::Command;
+use support::{CLIENT, Program, SERVER, child_of, reset};
 
 #[test]
 fn lines_come_back_and_the_child_is_reaped() {
-    let (server, port) = Program::server();
-    let mut client = Program::client(port);
+    let (server, port) = Program::server(&[]);
+    let mut client = Program::client(port, &[]);
     let serves = server.line();
     let child = child_of(&serves);
     assert!(serves.starts_with(&format!("child {child} serves 127.0.0.1 port ")), "{serves}");
@@ -137,8 +32,8 @@ fn lines_come_back_and_the_child_is_reaped() {
 
 #[test]
 fn a_last_line_without_newline_comes_back_too() {
-    let (_server, port) = Program::server();
-    let mut client = Program::client(port);
+    let (_server, port) = Program::server(&[]);
+    let mut client = Program::client(port, &[]);
     client.child.stdin.as_mut().unwrap().write_all(b"one\ntwo").unwrap();
     client.end_input();
     let (lines, status) = client.end();
@@ -147,8 +42,8 @@ fn a_last_line_without_newline_comes_back_too() {
 
 #[test]
 fn five_clients_are_served_side_by_side_and_every_child_is_reaped() {
-    let (server, port) = Program::server();
-    let mut clients: Vec<_> = (0..5).map(|_| Program::client(port)).collect();
+    let (server, port) = Program::server(&[]);
+    let mut clients: Vec<_> = (0..5).map(|_| Program::client(port, &[])).collect();
     for (i, client) in clients.iter_mut().enumerate() {
         client.type_line(&format!("client {i}"));
         assert_eq!(client.line(), format!("client {i}"));
@@ -170,8 +65,8 @@ fn five_clients_are_served_side_by_side_and_every_child_is_reaped() {
 
 #[test]
 fn a_client_whose_servers_child_was_killed_hears_of_it_at_the_next_line() {
-    let (server, port) = Program::server();
-    let mut client = Program::client(port);
+    let (server, port) = Program::server(&[]);
+    let mut client = Program::client(port, &[]);
     let child = child_of(&server.line());
     client.type_line("one");
     assert_eq!(client.line(), "one");
@@ -184,7 +79,7 @@ fn a_client_whose_servers_child_was_killed_hears_of_it_at_the_next_line() {
 
 #[test]
 fn a_reset_while_the_client_reads_is_told_by_its_name() {
-    let (mut client, connection) = Program::client_of_ours();
+    let (mut client, connection) = Program::client_of_ours(&[]);
     client.type_line("unread");
     assert_eq!(connection.peek(&mut [0]).unwrap(), 1);
     // Closed with data unread, a connection is reset (RFC 2525, section 2.17).
@@ -194,7 +89,7 @@ fn a_reset_while_the_client_reads_is_told_by_its_name() {
 
 #[test]
 fn a_reset_while_the_client_waits_for_its_user_is_told_by_the_next_write() {
-    let (mut client, connection) = Program::client_of_ours();
+    let (mut client, connection) = Program::client_of_ours(&[]);
     reset(connection);
     client.type_line("too late");
     client.ends_with("str_cli: write error: Connection reset by peer (ECONNRESET)", 1);
@@ -202,7 +97,7 @@ fn a_reset_while_the_client_waits_for_its_user_is_told_by_the_next_write() {
 
 #[test]
 fn a_write_to_a_connection_that_was_closed_and_then_reset_ends_the_client_by_sigpipe() {
-    let (mut client, connection) = Program::client_of_ours();
+    let (mut client, connection) = Program::client_of_ours(&[]);
     connection.shutdown(Shutdown::Write).unwrap();
     reset(connection);
     client.type_line("too late");
@@ -212,7 +107,7 @@ fn a_write_to_a_connection_that_was_closed_and_then_reset_ends_the_client_by_sig
 
 #[test]
 fn a_reset_of_the_servers_connection_is_told_by_its_child() {
-    let (server, port) = Program::server();
+    let (server, port) = Program::server(&[]);
     let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     let child = child_of(&server.line());
     reset(client);
@@ -222,7 +117,7 @@ fn a_reset_of_the_servers_connection_is_told_by_its_child() {
 
 #[test]
 fn a_half_closed_connection_is_echoed_to_the_end() {
-    let (_server, port) = Program::server();
+    let (_server, port) = Program::server(&[]);
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     stream.write_all(b"one\ntwo").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
@@ -240,15 +135,15 @@ fn nobody_listens() {
 
 #[test]
 fn two_servers_cannot_have_one_port() {
-    let (_server, port) = Program::server();
+    let (_server, port) = Program::server(&[]);
     let mut other = Program::start(SERVER, &["--address", "127.0.0.1", &port.to_string()]);
     other.ends_with("bind error: Address already in use (EADDRINUSE)", 1);
 }
 
 #[test]
 fn a_new_server_can_have_the_port_while_a_child_of_the_old_one_serves_on() {
-    let (mut server, port) = Program::server();
-    let mut client = Program::client(port);
+    let (mut server, port) = Program::server(&[]);
+    let mut client = Program::client(port, &[]);
     let child = child_of(&server.line());
     server.child.kill().unwrap();
     server.child.wait().unwrap();

@@ -1,6 +1,6 @@
 //! `wire.pcapng`: every frame, written as it happens.
 //!
-//! One section, one interface per host, one enhanced packet block per frame (the pcapng draft,
+//! One section, one interface per network card, one enhanced packet block per frame (the pcapng draft,
 //! draft-ietf-opsawg-pcapng). Each block is one `write(2)`, so that a controller that is killed leaves a file that ends with a whole block. A
 //! write that fails half way is cut off again.
 
@@ -50,7 +50,7 @@ impl Capture {
         let block = PcapNgWriter::with_section_header(Vec::new(), section()).broken(cannot)?;
         let mut capture = Self { path: path.to_owned(), file, block, whole: 0 };
         for port in ports {
-            capture.block.write_pcapng_block(interface(port)).broken(cannot)?;
+            capture.block.write_pcapng_block(interface(port, port.name(ports))).broken(cannot)?;
         }
         capture.flush().broken(cannot)?;
         Ok(capture)
@@ -104,13 +104,13 @@ fn section() -> SectionHeaderBlock<'static> {
     }
 }
 
-fn interface(port: &Port) -> InterfaceDescriptionBlock<'_> {
+fn interface(port: &Port, name: String) -> InterfaceDescriptionBlock<'_> {
     InterfaceDescriptionBlock {
         linktype: DataLink::ETHERNET,
         snaplen: LONGEST_FRAME as u32,
         options: vec![
-            InterfaceDescriptionOption::IfName(Cow::Borrowed(&port.name)),
-            InterfaceDescriptionOption::IfDescription(Cow::Owned(format!("the cable of host {}", port.name))),
+            InterfaceDescriptionOption::IfName(Cow::Owned(name)),
+            InterfaceDescriptionOption::IfDescription(Cow::Owned(format!("host {} on link {}", port.host, port.link))),
             InterfaceDescriptionOption::IfMacAddr(Cow::Borrowed(&port.mac)),
             InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
         ],

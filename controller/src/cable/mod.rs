@@ -1,8 +1,11 @@
 //! The cable: a userspace Ethernet switch with one-clock capture.
 //!
-//! Every host has a port. A machine that is switched on gets a new cable ([`Cable::plug`]): a socket pair whose other end is
-//! QEMU's (`-netdev dgram,local.type=fd`). Every frame is stamped with the lab's clock when it comes in, judged
-//! by the rules, handed on, written to `wire.pcapng`, and recorded on the timeline.
+//! Every network card of every host has a port. A machine that is switched on gets new cables ([`Cable::plug`]): socket pairs
+//! whose other ends are QEMU's (`-netdev dgram,local.type=fd`). Every frame is stamped with the lab's clock when it comes in,
+//! judged by the rules, handed on, written to `wire.pcapng`, and recorded on the timeline.
+//!
+//! There may be several links. Each is a network of its own: a frame goes to ports of the link that it came in by alone. What gets
+//! from one link to another was forwarded by a guest, and is a frame of its own then, sent by that guest.
 //!
 //! A host whose machine is dead loses its frames, and nobody is told: that is what a real switch shows the survivors.
 //! A machine that does not take its frames (stopped, or slow) loses those that do not fit its queue; the switch never
@@ -15,9 +18,11 @@
 //! use deadpeer::timeline::{Clock, Recorder};
 //! let (sink, events) = std::sync::mpsc::channel();
 //! let folder = tempfile::tempdir().unwrap();
-//! let ports = ["client", "server"].map(|name| Port { name: name.to_owned(), mac: [2, 0, 0, 0, 0, name.as_bytes()[0]] });
+//! let ports = ["client", "server"].map(|host| {
+//!     Port { host: host.to_owned(), link: 0, mac: [2, 0, 0, 0, 0, host.as_bytes()[0]], addresses: Vec::new() }
+//! });
 //! let cable = Cable::start(Recorder::new(Clock::start(), sink), &folder.path().join("wire.pcapng"), &ports)?;
-//! let client = cable.plug("client")?; // hand it to QEMU: -netdev dgram,id=link0,local.type=fd,local.str=FD
+//! let client = cable.plug("client", 0)?; // hand it to QEMU: -netdev dgram,id=link0,local.type=fd,local.str=FD
 //! let summary = cable.finish()?;
 //! assert_eq!(summary.counts.frames, 0);
 //! # Ok(())
@@ -38,6 +43,7 @@ pub use rules::verdict;
 pub use status::Counts;
 
 use crate::error::{Context, Error, Result};
+use crate::runlog::belonging;
 use crate::scenario::Rule;
 use crate::timeline::Recorder;
 use crate::witness::wire::Mac;
@@ -45,6 +51,7 @@ use capture::Capture;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use status::Status;
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,13 +63,28 @@ use switch::{Command, Switch};
 /// How long the switch's thread may take to obey. It never waits for a machine, only for the disk.
 const OBEY_WITHIN: Duration = Duration::from_secs(30);
 
-/// A port of the switch.
+/// A port of the switch: where one network card of one host is plugged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
     /// The host it is for.
-    pub name: String,
-    /// The Ethernet address of that host's network card.
+    pub host: String,
+    /// The link it is on. A host has one port on a link at most.
+    pub link: u8,
+    /// The Ethernet address of that network card.
     pub mac: Mac,
+    /// Its IP addresses: they tell where a packet is bound that goes by a router.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Port {
+    /// What the port is called in the capture: the host's name, or `router-eth1` where the host has several.
+    fn name(&self, all: &[Port]) -> String {
+        if all.iter().filter(|port| port.host == self.host).count() > 1 {
+            format!("{}-eth{}", self.host, self.link)
+        } else {
+            self.host.clone()
+        }
+    }
 }
 
 /// What the cable did, when it is over.
@@ -78,7 +100,7 @@ pub struct Summary {
 #[derive(Debug)]
 pub struct Cable {
     path: PathBuf,
-    hosts: Vec<String>,
+    ports: Vec<Port>,
     commands: Sender<Command>,
     wake: Arc<EventFd>,
     status: Arc<Status>,
@@ -90,14 +112,14 @@ impl Cable {
     /// file `capture`.
     ///
     /// # Errors
-    /// If two ports have one name or one address, if the capture cannot be written, or if the system refuses a thread.
+    /// If a host is on a link twice or an address is, if the capture cannot be written, or if the system refuses a thread.
     pub fn start(recorder: Recorder, capture: &Path, ports: &[Port]) -> Result<Cable> {
-        let (mut names, mut addresses) = (HashSet::new(), HashSet::new());
-        if let Some(twice) = ports.iter().find(|port| !names.insert(&port.name) || !addresses.insert(port.mac)) {
-            return Err(Error::broken(format!(
-                "host {} is on the cable twice, by its name or its address",
-                twice.name
-            )));
+        let (mut places, mut addresses) = (HashSet::new(), HashSet::new());
+        for port in ports {
+            if !places.insert((&port.host, port.link)) || !addresses.insert(port.mac) {
+                let Port { host, link, .. } = port;
+                return Err(Error::broken(format!("host {host} is on link {link} twice, by its name or its address")));
+            }
         }
         let status = Arc::new(Status::default());
         let switch = Switch::new(recorder, Capture::create(capture, ports)?, ports, Arc::clone(&status));
@@ -108,45 +130,45 @@ impl Cable {
         let woken = Arc::clone(&wake);
         let thread = std::thread::Builder::new()
             .name("cable".to_owned())
-            .spawn(move || switch.run(&inbox, &woken))
+            .spawn(belonging(move || switch.run(&inbox, &woken)))
             .broken(|| "no thread for the cable".to_owned())?;
-        let hosts = ports.iter().map(|port| port.name.clone()).collect();
-        Ok(Self { path: capture.to_owned(), hosts, commands, wake, status, thread: Some(thread) })
+        Ok(Self { path: capture.to_owned(), ports: ports.to_vec(), commands, wake, status, thread: Some(thread) })
     }
 
-    /// Puts a new cable into a host's port, in place of the one that is there, and returns its other end for the
+    /// Puts a new cable into a host's port on a link, in place of the one that is there, and returns its other end for the
     /// machine's network card. Frames that the old machine had sent are taken first. Frames held back for the host come by the new
     /// cable. The end is closed on exec: it must be handed to QEMU on purpose, and the caller's copy be closed after that, as
     /// a machine is known to be gone when nobody holds that end.
     ///
     /// # Errors
-    /// If there is no such host, or no socket pair to be had.
-    pub fn plug(&self, host: &str) -> Result<OwnedFd> {
-        let port = self.port(host)?;
+    /// If there is no such host on that link, or no socket pair to be had.
+    pub fn plug(&self, host: &str, link: u8) -> Result<OwnedFd> {
+        let port = self.ports.iter().position(|port| port.host == host && port.link == link);
+        let port = port.ok_or_else(|| self.unknown(&format!("{host} on link {link}")))?;
         let (socket, theirs) = jack::cable()?;
         self.tell(|done| Command::Plug { port, socket, done })?;
         Ok(theirs)
     }
 
-    /// Pulls a host's cable out of the switch (`up` false), or puts the same one in again. Without a link, frames to and from the
+    /// Pulls a host's cables out of the switch (`up` false), or puts the same ones in again. Without a link, frames to and from the
     /// host are lost, and the capture says why. The guest itself learns of it by its carrier alone, which is
     /// the machine's to take away (QMP `set_link`). A new cable ([`Cable::plug`]) has a link.
     ///
     /// # Errors
     /// If there is no such host.
     pub fn set_link(&self, host: &str, up: bool) -> Result<()> {
-        let port = self.port(host)?;
-        self.tell(|done| Command::Link { port, up, done })
+        let ports = self.ports_of(host)?;
+        self.tell(|done| Command::Link { ports, up, done })
     }
 
-    /// Hands nothing to a host from now on, until it has sent a frame: its machine boots, and there is no network card yet that
+    /// Hands nothing to a host's port from now on, until it has sent a frame by it: its machine boots, and there is no network card yet that
     /// could take one. (A Linux guest speaks as soon as its card is up: it joins its IPv6 multicast groups.)
     ///
     /// # Errors
     /// If there is no such host.
     pub fn sleep(&self, host: &str) -> Result<()> {
-        let port = self.port(host)?;
-        self.tell(|done| Command::Sleep { port, done })
+        let ports = self.ports_of(host)?;
+        self.tell(|done| Command::Sleep { ports, done })
     }
 
     /// Replaces the rules. When this returns, the new ones hold. Frames sent before it was called are judged by the old rules, and
@@ -156,7 +178,7 @@ impl Cable {
     /// If a rule names a host that is not on the cable.
     pub fn set_rules(&self, rules: Vec<Rule>) -> Result<()> {
         for host in rules.iter().flat_map(|rule| rule.from.iter().chain(&rule.to)) {
-            self.port(host)?;
+            self.ports_of(host)?;
         }
         self.tell(|done| Command::Rules { rules, done })
     }
@@ -185,10 +207,15 @@ impl Cable {
         }
     }
 
-    fn port(&self, host: &str) -> Result<usize> {
-        self.hosts.iter().position(|name| name == host).ok_or_else(|| {
-            Error::broken(format!("no host {host} on the cable")).detail(format!("there are {}", self.hosts.join(", ")))
-        })
+    fn ports_of(&self, host: &str) -> Result<Vec<usize>> {
+        let ports: Vec<usize> =
+            self.ports.iter().enumerate().filter(|(_, port)| port.host == host).map(|(number, _)| number).collect();
+        if ports.is_empty() { Err(self.unknown(host)) } else { Ok(ports) }
+    }
+
+    fn unknown(&self, host: &str) -> Error {
+        let names: Vec<String> = self.ports.iter().map(|port| port.name(&self.ports)).collect();
+        Error::broken(format!("the cable has no host {host}")).detail(format!("there are {}", names.join(", ")))
     }
 
     /// Tells the thread to do something, and waits until it has.

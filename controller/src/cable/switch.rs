@@ -33,10 +33,10 @@ const ARRIVED_AT_MOST: usize = 8192;
 pub(super) enum Command {
     /// A new cable into a port.
     Plug { port: usize, socket: OwnedFd, done: Sender<()> },
-    /// The cable of a port is pulled out, or put in again.
-    Link { port: usize, up: bool, done: Sender<()> },
-    /// Nothing is handed to a port until its machine has sent something.
-    Sleep { port: usize, done: Sender<()> },
+    /// The cables of these ports are pulled out, or put in again.
+    Link { ports: Vec<usize>, up: bool, done: Sender<()> },
+    /// Nothing is handed to each of these ports until its machine has sent something by it.
+    Sleep { ports: Vec<usize>, done: Sender<()> },
     /// New rules.
     Rules { rules: Vec<Rule>, done: Sender<()> },
     /// The end.
@@ -47,6 +47,9 @@ pub(super) enum Command {
 pub(super) struct Switch {
     recorder: Recorder,
     jacks: Vec<Jack>,
+    /// What each port is called in the capture, and the link it is on.
+    names: Vec<String>,
+    links: Vec<u8>,
     table: Table,
     rules: Vec<Rule>,
     held: Held,
@@ -71,13 +74,19 @@ struct Arrival {
 impl Switch {
     /// A switch for these hosts, without a cable in any port.
     pub(super) fn new(recorder: Recorder, capture: Capture, ports: &[super::Port], status: Arc<Status>) -> Self {
+        let of_port = |port: &super::Port| -> Vec<_> {
+            port.addresses.iter().map(|address| (port.host.clone(), *address)).collect()
+        };
+        let addresses: Vec<_> = ports.iter().flat_map(of_port).collect();
         Self {
             recorder,
-            jacks: ports.iter().map(|port| Jack::new(&port.name)).collect(),
-            table: Table::new(ports.iter().map(|port| port.mac)),
+            jacks: ports.iter().map(|port| Jack::new(&port.host)).collect(),
+            names: ports.iter().map(|port| port.name(ports)).collect(),
+            links: ports.iter().map(|port| port.link).collect(),
+            table: Table::new(ports.iter().map(|port| (port.link, port.mac))),
             rules: Vec::new(),
             held: Held::default(),
-            decoder: Decoder::new(ports.iter().map(|port| (port.name.clone(), port.mac))),
+            decoder: Decoder::new(ports.iter().map(|port| (port.host.clone(), port.mac))).with_addresses(addresses),
             capture: Some(capture),
             status,
             arrived: VecDeque::new(),
@@ -102,12 +111,12 @@ impl Switch {
                         self.table.forget(port);
                         let _ = done.send(());
                     }
-                    Command::Link { port, up, done } => {
-                        self.jacks[port].link(up);
+                    Command::Link { ports, up, done } => {
+                        ports.into_iter().for_each(|port| self.jacks[port].link(up));
                         let _ = done.send(());
                     }
-                    Command::Sleep { port, done } => {
-                        self.jacks[port].sleep();
+                    Command::Sleep { ports, done } => {
+                        ports.into_iter().for_each(|port| self.jacks[port].sleep());
                         let _ = done.send(());
                     }
                     Command::Rules { rules, done } => {
@@ -209,6 +218,7 @@ impl Switch {
     fn forward(&mut self, Arrival { port, at, bytes }: &Arrival) {
         self.begun += 1;
         let mut frame = self.decoder.decode(self.begun, &self.jacks[*port].name, bytes);
+        frame.link = self.links[*port];
         let mut fates = Vec::new();
         if !self.jacks[*port].linked() {
             fates.push((*port, Fate::NoLink));
@@ -220,7 +230,7 @@ impl Switch {
             }
         }
         frame.verdict = fate::verdict(fates.iter().map(|(_, fate)| *fate));
-        let comment = fate::comment(fates.iter().map(|(to, fate)| (self.jacks[*to].name.as_str(), *fate)));
+        let comment = fate::comment(fates.iter().map(|(to, fate)| (self.names[*to].as_str(), *fate)));
         self.status.count(frame.verdict);
         self.write(Packet { port: *port, at: self.recorder.clock().wall(*at), bytes, comment });
         self.recorder.note_at(*at, What::Wire(Box::new(frame)));
@@ -270,7 +280,8 @@ mod tests {
     /// A turn of the switch, step by step: here the test decides what is seen first.
     #[test]
     fn the_last_words_of_a_machine_are_taken_before_it_is_found_dead() {
-        let ports = [1, 2].map(|n| Port { name: format!("host{n}"), mac: [2, 0, 0, 0, 0, n] });
+        let ports =
+            [1, 2].map(|n| Port { host: format!("host{n}"), link: 0, mac: [2, 0, 0, 0, 0, n], addresses: Vec::new() });
         let folder = tempfile::tempdir().unwrap();
         let capture = Capture::create(&folder.path().join("wire.pcapng"), &ports).unwrap();
         let (sink, events) = std::sync::mpsc::channel();

@@ -1,7 +1,8 @@
 //! Which port a frame goes to: the switch's address table.
 //!
-//! The hosts' own addresses are known from the start and stay where they are. Other source addresses (a bridge
-//! in a guest may bring them) are learnt, as any switch does, and forgotten when the port gets a new cable.
+//! Each link is a network of its own: what comes in by a port of one link goes to ports of that link alone, as if each had a
+//! switch to itself. The hosts' own addresses are known from the start and stay where they are. Other source addresses (a
+//! bridge in a guest may bring them) are learnt, as any switch does, and forgotten when the port gets a new cable.
 
 use crate::witness::wire::Mac;
 use std::collections::HashMap;
@@ -12,16 +13,21 @@ const LEARNT_AT_MOST: usize = 4096;
 /// Ports are numbers: positions in the list that the cable was started with.
 #[derive(Debug)]
 pub(super) struct Table {
-    ports: usize,
+    /// The link of each port.
+    links: Vec<u8>,
     hosts: HashMap<Mac, usize>,
     learnt: HashMap<Mac, usize>,
 }
 
 impl Table {
-    /// A table for as many ports as there are addresses, one host behind each.
-    pub(super) fn new(hosts: impl IntoIterator<Item = Mac>) -> Self {
-        let hosts: HashMap<Mac, usize> = hosts.into_iter().enumerate().map(|(port, mac)| (mac, port)).collect();
-        Self { ports: hosts.len(), hosts, learnt: HashMap::new() }
+    /// A table for these ports: the link of each, and the address of the one network card behind it.
+    pub(super) fn new(ports: impl IntoIterator<Item = (u8, Mac)>) -> Self {
+        let (mut links, mut hosts) = (Vec::new(), HashMap::new());
+        for (link, mac) in ports {
+            hosts.insert(mac, links.len());
+            links.push(link);
+        }
+        Self { links, hosts, learnt: HashMap::new() }
     }
 
     /// Takes note that `source` is behind `port`.
@@ -37,13 +43,14 @@ impl Table {
         self.learnt.retain(|_, at| *at != port);
     }
 
-    /// The ports that a frame for `destination` goes to: one, or all others if it is for a group or for an address nobody is
-    /// known to have. Never the one it came from.
+    /// The ports that a frame for `destination` goes to: one, or all others of its link if it is for a group or for an
+    /// address that nobody on that link is known to have. Never the one it came from.
     pub(super) fn destinations(&self, destination: Mac, from: usize) -> Vec<usize> {
-        match self.hosts.get(&destination).or_else(|| self.learnt.get(&destination)) {
+        let on_this_link = |port: &usize| self.links.get(*port) == self.links.get(from);
+        match self.hosts.get(&destination).or_else(|| self.learnt.get(&destination)).filter(|port| on_this_link(port)) {
             Some(&port) if port == from => Vec::new(),
             Some(&port) => vec![port],
-            None => (0..self.ports).filter(|port| *port != from).collect(),
+            None => (0..self.links.len()).filter(|port| *port != from && on_this_link(port)).collect(),
         }
     }
 }
@@ -61,7 +68,22 @@ mod tests {
     const FOREIGN: Mac = [2, 0, 0, 0, 0, 0x99];
 
     fn table() -> Table {
-        Table::new([A, [2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 3]])
+        Table::new([(0, A), (0, [2, 0, 0, 0, 0, 2]), (0, [2, 0, 0, 0, 0, 3])])
+    }
+
+    #[test]
+    fn nothing_goes_from_one_link_to_another() {
+        const B: Mac = [2, 0, 0, 0, 1, 2];
+        // Ports 0 and 1 are on one link, 2 and 3 on another; ports 1 and 2 are one router's.
+        let mut table = Table::new([(0, A), (0, [2, 0, 0, 0, 0, 2]), (1, B), (1, [2, 0, 0, 0, 1, 3])]);
+        assert_eq!(table.destinations([0xff; 6], 0), [1]);
+        assert_eq!(table.destinations([0xff; 6], 3), [2]);
+        assert_eq!(table.destinations(B, 3), [2]);
+        // The other link's address is as unknown here as any.
+        assert_eq!(table.destinations(B, 0), [1]);
+        table.learn(FOREIGN, 3);
+        assert_eq!(table.destinations(FOREIGN, 2), [3]);
+        assert_eq!(table.destinations(FOREIGN, 1), [0]);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use super::{Format, output};
 use crate::conductor::{self, Interrupt, Options};
 use crate::error::{Context, Error, Result};
-use crate::image;
 use crate::judge::Outcome;
 use crate::machine::Choice;
 use crate::progress::Reporter;
@@ -12,7 +11,6 @@ use crate::report::terminal::Progress as Screen;
 use serde::Serialize;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Run a scenario several times and show where the time goes
 ///
@@ -28,9 +26,9 @@ pub(super) struct BenchArgs {
     #[arg(short = 'n', long, value_name = "N", default_value = "5")]
     pub(super) runs: NonZeroU32,
 
-    /// The suite of Debian that the hosts run
-    #[arg(long, default_value = "trixie")]
-    pub(super) suite: String,
+    /// The suite of Debian whose kernel and image all hosts boot
+    #[arg(long, value_name = "SUITE")]
+    pub(super) kernel: Option<String>,
 
     /// How the machines' instructions are executed
     #[arg(long, value_enum, default_value_t)]
@@ -51,9 +49,9 @@ pub(super) fn run(args: &BenchArgs) -> Result<ExitCode> {
     for number in 0..=args.runs.get() {
         let options = Options {
             out: Some(home.path().join(number.to_string())),
-            image: image::Spec { suite: args.suite.clone() },
+            kernel: args.kernel.clone(),
             accelerator: args.accel,
-            boot_within: Duration::from_secs(90),
+            ..Options::default()
         };
         let screen = Screen::on_stderr(false);
         let reporter = screen.reporter();

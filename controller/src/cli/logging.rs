@@ -3,7 +3,7 @@
 //! Order: [`start`] once, first of all. While a run is on, everything of level debug is in its log
 //! ([`RunLog`]), however quiet the terminal is.
 
-use crate::conductor::RunLog;
+use crate::runlog::RunLog;
 use std::io::{IsTerminal, stderr};
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};

@@ -6,7 +6,7 @@ use crate::{report, scenario};
 use clap::ValueEnum;
 use std::process::ExitCode;
 
-/// Print the JSON Schema of scenario files, or of result.json
+/// Print the JSON Schema of scenario files, or of what runs write
 ///
 /// Editors that know YAML (VS Code, Neovim, Helix, IntelliJ ...) complete and check scenarios by it.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,8 @@ enum File {
     Scenario,
     /// result.json, which a run writes
     Result,
+    /// What `run --format json` prints of several runs
+    Batch,
 }
 
 /// # Errors
@@ -32,6 +34,7 @@ pub(super) fn run(args: &SchemaArgs) -> Result<ExitCode> {
     match args.of {
         File::Scenario => output::json(&scenario::schema())?,
         File::Result => output::text(&report::result_schema())?,
+        File::Batch => output::text(&report::batch_schema())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -57,9 +57,19 @@ fn no_line_of_help_is_wider_than_told() {
 #[test]
 fn run_has_sensible_defaults() {
     let Command::Run(args) = parsed("controller run crash-reboot").unwrap().command else { panic!() };
-    assert_eq!((args.scenario.as_str(), args.suite.as_str()), ("crash-reboot", "trixie"));
+    assert_eq!((args.scenarios, args.kernel), (vec!["crash-reboot".to_owned()], None));
     assert_eq!((args.out, args.format, args.repeat.get(), args.quiet), (None, Format::Text, 1, false));
-    assert_eq!(args.accel, crate::machine::Choice::Auto);
+    assert_eq!((args.accel, args.jobs, args.junit), (crate::machine::Choice::Auto, None, None));
+}
+
+#[test]
+fn run_takes_several_scenarios_or_all_of_them() {
+    let Command::Run(args) = parsed("controller run a ./b.yaml a --jobs 3 --repeat 2").unwrap().command else {
+        panic!()
+    };
+    assert_eq!((args.scenarios.len(), args.all, args.jobs.unwrap().get()), (3, false, 3));
+    let Command::Run(args) = parsed("controller run --all").unwrap().command else { panic!() };
+    assert!(args.all && args.scenarios.is_empty());
 }
 
 #[test]
@@ -75,7 +85,8 @@ fn wrong_arguments_are_refused() {
     for line in [
         "controller",
         "controller run",
-        "controller run a b",
+        "controller run a --all",
+        "controller run a b --jobs 0",
         "controller run a --repeat 0",
         "controller run a --accel hvf",
         "controller run a --format xml",

@@ -8,6 +8,7 @@ use super::phases::Phases;
 use super::watch::Watch;
 use super::{Found, Options};
 use crate::cable::{Cable, Port};
+use crate::embedded;
 use crate::error::{Context, Error, Result};
 use crate::image::{self, Image, Seed};
 use crate::judge;
@@ -15,7 +16,8 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
-use crate::scenario::{Host, Scenario};
+use crate::runlog::belonging;
+use crate::scenario::{Host, Scenario, link_of};
 use crate::timeline::{Clock, Event, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
 use indexmap::IndexMap;
@@ -61,12 +63,18 @@ pub(super) fn conduct(
 ) -> Result<Carried> {
     let (sink, source) = std::sync::mpsc::channel();
     let recorder = Recorder::new(clock, sink);
-    let ports: Vec<Port> =
-        (0..).zip(scenario.hosts.keys()).map(|(n, name)| Port { name: name.clone(), mac: link_mac(n) }).collect();
+    let cards = (0..).zip(&scenario.hosts).flat_map(|(n, (name, host))| {
+        nics(host, n).into_iter().map(|(link, mac)| {
+            let on_it = host.addresses.iter().filter(move |(address, _)| link_of(*address) == usize::from(link));
+            Port { host: name.clone(), link, mac, addresses: on_it.map(|(address, _)| *address).collect() }
+        })
+    });
+    let ports: Vec<Port> = cards.collect();
     let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;
     let guests = guests(scenario, found, folder, &recorder)?;
     let mut lab = Lab {
         scenario,
+        own: &options.own,
         guests,
         cable,
         watch: Watch::new(source, interrupt.clone()).write_to(EventWriter::create(&folder.file("events.jsonl"))?),
@@ -77,6 +85,7 @@ pub(super) fn conduct(
     };
     lab.phases.end("put the lab together", PhaseKind::Overhead);
     let lived = live(&mut lab);
+    lab.settle_outputs();
     // How the lab itself ends is nobody's evidence.
     let (timeline, watched) = (lab.watch.timeline(), clock.now());
     lab.tear_down();
@@ -126,7 +135,7 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
         let asking: Vec<_> = asked
             .into_iter()
             .map(|(host, session, boot_id)| {
-                std::thread::spawn(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id))
+                std::thread::spawn(belonging(move || (ask_kernel(&session, COMMAND_WITHIN), host, boot_id)))
             })
             .collect();
         asking
@@ -147,10 +156,11 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
 }
 
 fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Recorder) -> Result<IndexMap<String, Guest>> {
-    let (image, accelerator) = (&found.image, found.accelerator.accelerator);
+    let accelerator = found.accelerator.accelerator;
     let keys = keys_for(scenario.hosts.len());
     let mut guests = IndexMap::new();
     for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
+        let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
         let config = qemu::Config {
             name: name.clone(),
             memory: host.memory,
@@ -165,15 +175,15 @@ fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Record
             patience: qemu::PATIENCE,
         };
         let machine = Qemu::new(config, found.qemu.clone(), &found.qemu_img, recorder.clone())?;
-        guests.insert(name.clone(), guest(name, link_mac(n), Box::new(machine), keys));
+        guests.insert(name.clone(), guest(name, nics(host, n), Box::new(machine), keys));
     }
     Ok(guests)
 }
 
-fn guest(name: &str, link_mac: Mac, machine: Box<dyn Machine>, keys: Arc<HostKeys>) -> Guest {
+fn guest(name: &str, nics: Vec<(u8, Mac)>, machine: Box<dyn Machine>, keys: Arc<HostKeys>) -> Guest {
     Guest {
         name: name.to_owned(),
-        link_mac,
+        nics,
         machine,
         keys,
         session: None,
@@ -191,8 +201,10 @@ fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
     Seed {
         hostname: name.to_owned(),
         hosts: scenario.hosts.iter().flat_map(known).collect(),
-        addresses: host.addresses.iter().map(|(ip, prefix)| ("eth0".to_owned(), *ip, *prefix)).collect(),
-        sysctl: host.sysctl.clone(),
+        addresses: host.addresses.iter().map(|(ip, prefix)| (format!("eth{}", link_of(*ip)), *ip, *prefix)).collect(),
+        gateways: host.gateway.into_iter().collect(),
+        witness: embedded::guest_program("witness").unwrap_or_default().to_vec(),
+        sysctl: sysctl(host),
         authorized_key: keys.client.authorized_line(),
         host_key: keys.host.dropbear_file(),
     }
@@ -229,8 +241,17 @@ fn clock(accelerator: Accelerator) -> image::Clock {
     }
 }
 
-fn link_mac(host: u8) -> Mac {
-    mac(0, host)
+/// The kernel parameters of a host: those of a router first, so that the scenario can say otherwise.
+fn sysctl(host: &Host) -> BTreeMap<String, String> {
+    let router = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"].map(|name| (name.to_owned(), "1".to_owned()));
+    let mut sysctl: BTreeMap<String, String> = router.into_iter().filter(|_| host.forward).collect();
+    sysctl.extend(host.sysctl.clone());
+    sysctl
+}
+
+/// The link NICs of a host: the link of each, and its address.
+fn nics(host: &Host, number: u8) -> Vec<(u8, Mac)> {
+    host.links().into_iter().filter_map(|link| u8::try_from(link).ok()).map(|link| (link, mac(link, number))).collect()
 }
 
 /// Hosts are numbered from 1 in MAC addresses, as people count.

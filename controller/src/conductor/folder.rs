@@ -51,11 +51,13 @@ impl Folder {
 
     fn furnish(&mut self) -> Result<()> {
         let private = self.private();
-        fs::DirBuilder::new().mode(0o700).create(&private).broken(|| format!("cannot make {}", private.display()))?;
-        let lock = private.join("lock");
+        // Under another name until it is locked: another run that begins beside this one sweeps what nobody holds.
+        let fresh = self.path.join(format!("{PRIVATE}.new"));
+        fs::DirBuilder::new().mode(0o700).create(&fresh).broken(|| format!("cannot make {}", fresh.display()))?;
+        let lock = fresh.join("lock");
         let file = File::create(&lock).broken(|| format!("cannot make {}", lock.display()))?;
         self.lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok();
-        Ok(())
+        fs::rename(&fresh, &private).broken(|| format!("cannot make {}", private.display()))
     }
 
     /// The folder, absolute.
@@ -137,7 +139,7 @@ fn refuse(path: &Path, error: &std::io::Error) -> Error {
 /// `latest` is a convenience: that it cannot be set (a file system without links) ends no run.
 fn point_latest(run: &Path) {
     let (Some(runs), Some(name)) = (run.parent(), run.file_name()) else { return };
-    let fresh = runs.join(format!(".latest-{}", std::process::id()));
+    let fresh = runs.join(format!(".latest-{}", name.to_string_lossy()));
     if let Err(error) = symlink(name, &fresh).and_then(|()| fs::rename(&fresh, runs.join("latest"))) {
         let _ = fs::remove_file(&fresh);
         tracing::warn!("cannot point {} at this run: {error}", runs.join("latest").display());

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What a guest's kernel says of itself, asked in one command.
+/// What a guest's kernel says of itself, asked in one command: its boot id, and of its first link NIC whether there is a
+/// carrier and how often it was lost. (All of a host's NICs are plugged and unplugged together.)
 const ASK_KERNEL: &str =
-    "cat /proc/sys/kernel/random/boot_id /sys/class/net/eth0/carrier /sys/class/net/eth0/carrier_down_count";
+    "cd /sys/class/net; set -- eth*; cat /proc/sys/kernel/random/boot_id $1/carrier $1/carrier_down_count";
 
 /// One host of a running lab.
 pub(super) struct Guest {
     pub(super) name: String,
-    pub(super) link_mac: Mac,
+    /// Its link NICs: the link of each, and its address. In this order they are the machine's links.
+    pub(super) nics: Vec<(u8, Mac)>,
     pub(super) machine: Box<dyn Machine>,
     pub(super) keys: Arc<HostKeys>,
     pub(super) session: Option<Arc<remote::Session>>,

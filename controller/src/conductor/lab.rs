@@ -1,16 +1,18 @@
 //! The running lab: cable, guests, and how a host comes up and goes down.
 
+use super::deploy;
 use super::guest::{Guest, HostKeys, KernelWord, ask_kernel};
 use super::phases::Phases;
 use super::watch::{Mark, Watch};
 use crate::cable::Cable;
-use crate::embedded;
 use crate::error::{Error, Result};
 use crate::machine::Link;
+use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::remote::{HostKey, Keys, Session};
 use crate::report::PhaseKind;
-use crate::scenario::{Action, Scenario};
+use crate::runlog::belonging;
+use crate::scenario::Scenario;
 use crate::timeline::{Event, MachineEvent, Recorder, What};
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -30,6 +32,8 @@ const CONSOLE_LINES: usize = 12;
 /// The running lab.
 pub(super) struct Lab<'a> {
     pub(super) scenario: &'a Scenario,
+    /// The user's own programs, in the places of the scenario's.
+    pub(super) own: &'a [Placed],
     pub(super) guests: IndexMap<String, Guest>,
     pub(super) cable: Cable,
     pub(super) watch: Watch,
@@ -68,7 +72,9 @@ impl Lab<'_> {
         for host in hosts {
             self.reporter.began(host, "booting");
             self.watch.guard(host);
-            links.push((host, self.cable.plug(host)?));
+            for (link, mac) in self.guest(host)?.nics.clone() {
+                links.push((host, Link { mac, end: self.cable.plug(host, link)? }));
+            }
             self.cable.sleep(host)?;
             let plugged = !self.guest(host)?.unplugged;
             self.cable.set_link(host, plugged)?;
@@ -77,12 +83,11 @@ impl Lab<'_> {
         std::thread::scope(|scope| {
             let guests = self.guests.iter_mut().filter(|(name, _)| hosts.contains(name));
             let starting: Vec<_> = guests
-                .filter_map(|(name, guest)| {
-                    let at = links.iter().position(|(host, _)| *host == name)?;
-                    let (_, end) = links.swap_remove(at);
-                    Some(scope.spawn(move || {
+                .map(|(name, guest)| {
+                    let own = links.extract_if(.., |(host, _)| *host == name).map(|(_, link)| link).collect();
+                    scope.spawn(belonging(move || {
                         guest.forget_boot();
-                        guest.machine.power_on(vec![Link { mac: guest.link_mac, end }])
+                        guest.machine.power_on(own)
                     }))
                 })
                 .collect();
@@ -134,25 +139,25 @@ impl Lab<'_> {
         deployed: std::sync::mpsc::SyncSender<Result<()>>,
     ) -> Result<Receiver<Result<Opened>>> {
         let recorder = self.recorder.clone();
-        let needed = programs_needed(self.scenario, &booted.host, from);
+        let needed = deploy::needed(self.scenario, self.own, &booted.host, from);
         let guest = self.guest(&booted.host)?;
         guest.boot_ids.push(booted.boot_id.clone());
         let (address, keys, going_down) =
             (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
-        std::thread::spawn(move || {
+        std::thread::spawn(belonging(move || {
             let session = match login(&host, address, &keys, recorder, going_down) {
                 Ok(session) => session,
                 Err(error) => return drop(done.send(Err(error))),
             };
             // Side by side: neither needs the other, and both wait for the guest more than they work.
             std::thread::scope(|scope| {
-                scope.spawn(|| deployed.send(deploy(&session, &host, &needed)));
+                scope.spawn(belonging(|| deployed.send(deploy::deploy(&session, &host, &needed))));
                 let word = confirm(&session, &host, &boot_id);
                 let _ = done.send(word.map(|word| Opened { session: session.clone(), word }));
             });
-        });
+        }));
         Ok(opened)
     }
 
@@ -179,12 +184,23 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// Plugs or unplugs a host's link cable: its carrier goes, and nothing comes through.
+    /// Plugs or unplugs a host's cables, all of them: its carrier goes, and nothing comes through.
     pub(super) fn set_carrier(&mut self, host: &str, up: bool) -> Result<()> {
         let guest = self.guest(host)?;
-        guest.machine.set_carrier(0, up)?;
+        for nic in 0..guest.nics.len() {
+            guest.machine.set_carrier(nic, up)?;
+        }
         guest.unplugged = !up;
         self.cable.set_link(host, up)
+    }
+
+    /// Has the programs that go on tell what they printed and was not kept. A host that is gone has told it already.
+    pub(super) fn settle_outputs(&self) {
+        for program in self.guests.values().flat_map(|guest| guest.programs.values()) {
+            if let Err(error) = program.settle() {
+                tracing::debug!("{error}");
+            }
+        }
     }
 
     /// Adds the last lines of these hosts' consoles to an error.
@@ -255,30 +271,6 @@ fn confirm(session: &Session, host: &str, boot_id: &str) -> Result<KernelWord> {
     }
     let over_ssh = &word.boot_id;
     Err(Error::broken(format!("host '{host}' says two boot ids: {boot_id} on its console, {over_ssh} over SSH")))
-}
-
-/// Our own programs that steps from `from` on start on this host: what no step will start needs no upload.
-fn programs_needed(scenario: &Scenario, host: &str, from: usize) -> Vec<String> {
-    let started = scenario.steps.iter().skip(from).filter_map(|step| match &step.action {
-        Action::Start { program, .. } => scenario.programs.get(program),
-        _ => None,
-    });
-    let words = started.filter(|p| p.host == host).filter_map(|p| p.command.first());
-    let mut names: Vec<String> = words.filter(|w| embedded::guest_program(w).is_some()).cloned().collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-fn deploy(session: &Session, host: &str, programs: &[String]) -> Result<()> {
-    for name in programs {
-        let Some(bytes) = embedded::guest_program(name) else { continue };
-        let path = format!("{}/{name}", deadpeer_guest::PROGRAM_DIR);
-        session
-            .upload(bytes, &path, 0o755, COMMAND_WITHIN)
-            .map_err(|e| e.during(&format!("uploading {name} to host '{host}'")))?;
-    }
-    Ok(())
 }
 
 /// Keys for every host of this run: one client key pair, a host key each.

@@ -5,30 +5,35 @@
 //! ends the run as *unknown*, with everything that was witnessed until then in its folder, and with nothing left running.
 
 mod assemble;
+mod batch;
+mod deploy;
 mod folder;
 mod guest;
 mod interrupt;
 mod lab;
-mod log;
 mod outcome;
 mod phases;
+mod sightings;
 mod steps;
 mod watch;
 
+pub use batch::{Job, run_all};
 pub use interrupt::Interrupt;
-pub use log::RunLog;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{self, Image};
 use crate::machine::Choice;
 use crate::machine::qemu::{Chosen, Info, Probe};
+use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::{PhaseKind, RunResult};
-
-use crate::scenario::Scenario;
+use crate::runlog::RunLog;
+use crate::scenario::{Host, Scenario};
 use crate::timeline::{Clock, Event};
 use folder::Folder;
+use indexmap::IndexMap;
 use phases::Phases;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -37,12 +42,22 @@ use std::time::{Duration, SystemTime};
 pub struct Options {
     /// The run's folder; one under `runs/` if none.
     pub out: Option<PathBuf>,
-    /// What the guests boot.
-    pub image: image::Spec,
+    /// The Debian suite that all hosts boot, image and kernel; what the scenario says of each, or else the default, if none.
+    pub kernel: Option<String>,
+    /// The user's own programs that take the places of the scenario's.
+    pub own: Vec<Placed>,
     /// Which accelerator.
     pub accelerator: Choice,
     /// Within which time a guest must have booted.
     pub boot_within: Duration,
+}
+
+impl Default for Options {
+    /// A folder under `runs/`, the default suite, and whichever accelerator works.
+    fn default() -> Self {
+        let boot_within = Duration::from_secs(90);
+        Self { out: None, kernel: None, own: Vec::new(), accelerator: Choice::default(), boot_within }
+    }
 }
 
 /// What a run leaves: its result and its timeline. The folder holds both.
@@ -62,7 +77,8 @@ pub struct Run {
 struct Found {
     qemu: Info,
     qemu_img: Info,
-    image: Image,
+    /// By host, in the scenario's order.
+    images: IndexMap<String, Image>,
     accelerator: Chosen,
 }
 
@@ -77,7 +93,7 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     let folder = Folder::create(options.out.as_deref(), &scenario.name, &outcome::stamp(started))?;
     folder.write("scenario.yaml", scenario.source.as_bytes())?;
     let _log = RunLog::open(&folder.file("controller.log"), clock)?;
-    let found = not_yet(scenario).and_then(|()| find(options, reporter, interrupt, &mut phases));
+    let found = find(scenario, options, reporter, interrupt, &mut phases);
     let carried = match &found {
         Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases),
         Err(error) => Err(error.clone()),
@@ -90,37 +106,59 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, started, phases)
 }
 
-/// Refuses what scenarios can say already and no run can do yet.
-fn not_yet(scenario: &Scenario) -> Result<()> {
-    let hosts = || scenario.hosts.values();
-    let asked = [
-        ("`service`", scenario.programs.values().any(|program| program.service)),
-        ("`kernel`", hosts().any(|host| host.kernel.is_some())),
-        ("`gateway`", hosts().any(|host| host.gateway.is_some())),
-        ("`forward`", hosts().any(|host| host.forward)),
-        ("an address on the second link", hosts().any(|host| host.links().contains(&1))),
-    ];
-    match asked.iter().find(|(_, asked)| *asked) {
-        Some((what, _)) => Err(Error::broken(format!("{what} is not yet carried out"))),
-        None => Ok(()),
+/// Makes sure of everything that runs need before the first of several begins, so that it is built or tried once, and
+/// what is missing is told once.
+///
+/// # Errors
+/// QEMU is missing, an image cannot be built, the accelerator asked for does not work, or the user interrupts.
+pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> Result<()> {
+    let mut prepared = BTreeSet::new();
+    for Job { scenario, options } in jobs {
+        let suites: Vec<String> = scenario.hosts.values().map(|host| spec(host, options).suite).collect();
+        if suites.into_iter().fold(false, |any_new, suite| prepared.insert(suite) || any_new) {
+            find(scenario, options, reporter, interrupt, &mut Phases::start())?;
+        }
     }
+    Ok(())
 }
 
-/// Finds QEMU and what accelerates it, and makes sure of the image.
-fn find(options: &Options, reporter: &Reporter, interrupt: &Interrupt, phases: &mut Phases) -> Result<Found> {
+/// Which image a host boots: what the user says, then what the scenario says, then the default.
+fn spec(host: &Host, options: &Options) -> image::Spec {
+    let suite = options.kernel.as_ref().or(host.kernel.as_ref());
+    suite.map_or_else(image::Spec::default, |suite| image::Spec { suite: suite.clone() })
+}
+
+/// Finds QEMU and what accelerates it, and makes sure of every host's image.
+fn find(
+    scenario: &Scenario,
+    options: &Options,
+    reporter: &Reporter,
+    interrupt: &Interrupt,
+    phases: &mut Phases,
+) -> Result<Found> {
     let (qemu, qemu_img) = (Info::qemu()?, Info::qemu_img()?);
     if let Some(note) = qemu.note() {
         tracing::warn!("{note}");
     }
     phases.end("find QEMU", PhaseKind::Overhead);
-    let image = image::ensure(&options.image, reporter, &|| interrupt.raised())?;
-    phases.end("image", if image.built { PhaseKind::Image } else { PhaseKind::Overhead });
-    let probe = Probe::new(&image.kernel, &image.initrd, &image::cache_folder()?);
+    let mut images: IndexMap<String, Image> = IndexMap::new();
+    for (name, host) in &scenario.hosts {
+        let spec = spec(host, options);
+        let image = match images.values().find(|image| image.contents.suite == spec.suite) {
+            Some(image) => image.clone(),
+            None => image::ensure(&spec, reporter, &|| interrupt.raised())?,
+        };
+        images.insert(name.clone(), image);
+    }
+    let built = images.values().any(|image| image.built);
+    phases.end("image", if built { PhaseKind::Image } else { PhaseKind::Overhead });
+    let (_, first) = images.first().ok_or_else(|| Error::broken("the scenario has no hosts"))?;
+    let probe = Probe::new(&first.kernel, &first.initrd, &image::cache_folder()?);
     let accelerator = probe.choose(options.accelerator, &qemu, reporter)?;
     tracing::info!("{}", accelerator.why);
     phases.end("choose the accelerator", PhaseKind::Overhead);
     if interrupt.raised() {
         return Err(Error::interrupted());
     }
-    Ok(Found { qemu, qemu_img, image, accelerator })
+    Ok(Found { qemu, qemu_img, images, accelerator })
 }

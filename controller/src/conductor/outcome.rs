@@ -4,13 +4,18 @@ use super::assemble::Carried;
 use super::folder::Folder;
 use super::phases::Phases;
 use super::{Found, Options, Run};
-use crate::error::{Context, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::judge::{self, Outcome};
-use crate::report::{self, Broken, EventWriter, Frames, RunResult, ScenarioId, Times, Versions};
+use crate::own::Placed;
+use crate::report::{
+    self, Broken, EventWriter, Frames, HostResult, OwnProgram, RunResult, ScenarioId, Times, Versions,
+};
 use crate::scenario::Scenario;
 use crate::timeline::Event;
+use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 /// The time as a run's folder is named by it, in UTC: `2026-03-01T12-34-56`. It sorts, and needs no quoting.
@@ -60,9 +65,9 @@ pub(super) fn conclude(
             host_kernel: host_kernel(),
             guest_kernels: report::guest_kernels(scenario, &timeline),
         },
-        hosts: report::hosts(scenario, &timeline),
+        hosts: hosts(scenario, found, &timeline),
+        own_programs: own_programs(scenario, &options.own),
         frames: Frames::of(&timeline),
-        image: found.map(|f| report::Image { key: f.image.key.clone(), suite: options.image.suite.clone() }),
         folder: folder.path().to_owned(),
         files: files(&folder)?,
     };
@@ -71,6 +76,28 @@ pub(super) fn conclude(
 }
 
 impl Run {
+    /// The run that `error` kept from being made: it left no folder. *Skipped* if the user interrupted before it began, else *unknown*.
+    #[must_use]
+    pub fn not_made(scenario: &Scenario, error: Error) -> Self {
+        let outcome = if error.kind == Kind::Interrupted { Outcome::Skipped } else { Outcome::Unknown };
+        let result = RunResult {
+            schema: report::SCHEMA_VERSION,
+            scenario: identify(scenario),
+            outcome,
+            error: Some(Broken::from(&error)),
+            expectations: Vec::new(),
+            time: Times::default(),
+            accelerator: None,
+            versions: Versions { deadpeer: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
+            hosts: report::hosts(scenario, &[]),
+            own_programs: IndexMap::new(),
+            frames: Frames::default(),
+            folder: PathBuf::new(),
+            files: Vec::new(),
+        };
+        Self { result, error: Some(error), timeline: Vec::new() }
+    }
+
     /// The process's exit code: that of the error that ended the run, if one did, else that of its outcome.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -100,6 +127,25 @@ fn identify(scenario: &Scenario) -> ScenarioId {
         section: scenario.section.clone(),
         sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
+}
+
+/// The hosts, with what each booted from.
+fn hosts(scenario: &Scenario, found: Option<&Found>, timeline: &[Event]) -> IndexMap<String, HostResult> {
+    let mut hosts = report::hosts(scenario, timeline);
+    for (name, image) in found.iter().flat_map(|found| &found.images) {
+        if let Some(host) = hosts.get_mut(name) {
+            host.image = Some(report::Image { key: image.key.clone(), suite: image.contents.suite.clone() });
+        }
+    }
+    hosts
+}
+
+fn own_programs(scenario: &Scenario, own: &[Placed]) -> IndexMap<String, OwnProgram> {
+    let told = |Placed { program, own, .. }: &Placed| {
+        let command = scenario.programs.get(program).map(|it| it.command.clone()).unwrap_or_default();
+        (program.clone(), OwnProgram { file: own.path.clone(), sha256: own.sha256(), command })
+    };
+    own.iter().map(told).collect()
 }
 
 fn host_kernel() -> Option<String> {

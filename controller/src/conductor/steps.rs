@@ -4,16 +4,22 @@ use super::lab::Lab;
 use super::watch::Mark;
 use crate::error::{Error, Result};
 use crate::image;
-use crate::remote::quote;
+use crate::remote::{Launch, quote};
 use crate::report::PhaseKind;
+use crate::runlog::belonging;
 use crate::scenario::{Action, Init, Pattern, Step, Until};
 use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
+use deadpeer_guest::WITNESS;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Within which time an orderly shutdown or reboot by init must have brought the machine down. System V init alone may
-/// take 10 s between SIGTERM and SIGKILL.
-const INIT_WITHIN: Duration = Duration::from_secs(60);
+/// Within which time an orderly shutdown or reboot by init must have brought the machine down. Debian's System V init waits 10 s
+/// between SIGTERM and SIGKILL (its `sendsigs`), systemd 90 s (systemd-system.conf(5), `DefaultTimeoutStopSec`).
+const INIT_WITHIN: Duration = Duration::from_secs(150);
+
+/// Of what a program printed, an error shows so many lines at most, the last.
+const SAID_LINES: usize = 20;
 
 impl Lab<'_> {
     /// Carries out all steps, in order.
@@ -76,9 +82,8 @@ impl Lab<'_> {
             Action::Unplug(host) => self.set_carrier(host, false),
             Action::Plug(host) => self.set_carrier(host, true),
             Action::Cable(rules) => self.cable.set_rules(rules.clone()),
-            Action::AwaitSegment { .. } | Action::AwaitState { .. } => {
-                Err(Error::broken("this step is not yet carried out"))
-            }
+            Action::AwaitSegment { flow, after, within } => self.await_segment(flow, *after, *within),
+            Action::AwaitState { host, change, after, within } => self.await_state(host, change, *after, *within),
             Action::Pause(time) => self.watch.pass_time(Instant::now() + *time, |_| false),
         }
     }
@@ -98,12 +103,16 @@ impl Lab<'_> {
         let host = self.host_of(program)?;
         let words = self.scenario.programs.get(program).map(|p| p.command.clone()).unwrap_or_default();
         let command = words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ");
+        let service = self.scenario.programs.get(program).is_some_and(|p| p.service);
         let (recorder, on, name) = (self.recorder.clone(), host.clone(), program.to_owned());
         let events = move |event: ProgramEvent| {
             recorder.note(What::Program { host: on.clone(), program: name.clone(), event });
         };
         let session = self.guest(&host)?.session()?;
-        let started = self.watch.perform(move || session.start(&command, events))?;
+        let name = program.to_owned();
+        let started = self.watch.perform(move || {
+            session.start(&Launch { witness: WITNESS, name: &name, command: &command, service }, events)
+        })?;
         self.guest(&host)?.programs.insert(program.to_owned(), Arc::new(started));
         Ok(())
     }
@@ -111,7 +120,7 @@ impl Lab<'_> {
     /// Waits until `program` does what `until` says.
     fn until(&mut self, mark: Mark, program: &str, until: Option<&Until>) -> Result<()> {
         let Some(until) = until else { return Ok(()) };
-        let mut said = Vec::new();
+        let mut said = VecDeque::new();
         let found = self.watch.event(mark, until.within, &format!("{program} to do this: {}", until.what), |event| {
             let What::Program { program: name, event, .. } = &event.what else { return None };
             if name != program {
@@ -120,7 +129,14 @@ impl Lab<'_> {
             match (event, &until.what) {
                 (ProgramEvent::Line { text }, Pattern::Prints(wanted)) if text.contains(wanted) => Some(None),
                 (ProgramEvent::Line { text }, _) => {
-                    said.push(text.clone());
+                    said.push_back(text.clone());
+                    if said.len() > SAID_LINES {
+                        said.pop_front();
+                    }
+                    None
+                }
+                (ProgramEvent::Muted, _) => {
+                    said.push_back("(and so much more that it was not kept)".to_owned());
                     None
                 }
                 (ProgramEvent::Ended { .. }, Pattern::Ends) => Some(None),
@@ -129,7 +145,12 @@ impl Lab<'_> {
             }
         });
         let said = || {
-            if said.is_empty() { "it printed nothing".to_owned() } else { format!("it printed:\n{}", said.join("\n")) }
+            let lines: Vec<&str> = said.iter().map(String::as_str).collect();
+            match lines.len() {
+                0 => "it printed nothing".to_owned(),
+                SAID_LINES.. => format!("its last lines:\n{}", lines.join("\n")),
+                _ => format!("it printed:\n{}", lines.join("\n")),
+            }
         };
         match found {
             Ok(None) => Ok(()),
@@ -185,11 +206,11 @@ impl Lab<'_> {
     fn ask_init(&mut self, host: &str, command: fn(Init) -> &'static str) -> Result<()> {
         let command = command(self.scenario.hosts.get(host).map(|h| h.init).unwrap_or_default());
         let session = self.guest(host)?.session()?;
-        std::thread::spawn(move || {
+        std::thread::spawn(belonging(move || {
             if let Err(error) = session.run(command, INIT_WITHIN) {
                 tracing::debug!("`{command}`: {error}");
             }
-        });
+        }));
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 use super::interrupt::Interrupt;
 use crate::error::{Error, Result};
 use crate::report::EventWriter;
+use crate::runlog::belonging;
 use crate::timeline::{Event, LabTime, MachineEvent, What};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// How long the watch waits at most before it looks at the interrupt again.
 const TICK: Duration = Duration::from_millis(20);
+
+/// More events than anybody could read, or any scenario needs: what goes on beyond is a flood, and fills memory and disk.
+const MOST_EVENTS: usize = 200_000;
 
 /// How long a broken control channel waits for the machine's own account of what happened.
 const SECOND_OPINION: Duration = Duration::from_millis(500);
@@ -134,7 +138,7 @@ impl Watch {
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (done, result) = std::sync::mpsc::sync_channel(1);
-        std::thread::spawn(move || done.send(work()));
+        std::thread::spawn(belonging(move || done.send(work())));
         self.result(&result)
     }
 
@@ -223,6 +227,27 @@ impl Watch {
             self.fault.get_or_insert(Fault::Cause(error));
         }
         self.events.push(event);
+        if self.events.len() == MOST_EVENTS {
+            let fact = format!("more than {MOST_EVENTS} events were witnessed, which is more than a run may have");
+            self.fault.get_or_insert(Fault::Cause(Error::broken(fact).detail(self.most_frequent())));
+        }
+    }
+
+    /// Who the flood came from, as far as that can be told.
+    fn most_frequent(&self) -> String {
+        let mut counts = std::collections::BTreeMap::<String, usize>::new();
+        for event in &self.events {
+            let source = match &event.what {
+                What::Wire(frame) => format!("frames from {}", frame.from),
+                What::Program { program, .. } => format!("lines of {program}"),
+                What::Kernel(kernel) => format!("calls and the like on {}", kernel.host),
+                What::Machine { host, .. } => format!("the machine of {host}"),
+                What::Step { .. } => "steps".to_owned(),
+            };
+            *counts.entry(source).or_default() += 1;
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        most.map_or_else(String::new, |(source, count)| format!("most of them, {count}, are {source}"))
     }
 }
 

@@ -72,7 +72,7 @@ fn steps(
     let busybox = tree::unpacked_file(&tree, "usr/bin/busybox")
         .ok_or_else(|| Error::broken("busybox-static did not bring its program"))?;
     let busybox = std::fs::read(busybox).broken(|| "cannot read busybox".to_owned())?;
-    write(folder, KERNEL, &kernel.for_qemu(interrupted)?)?;
+    kernel.for_qemu(&folder.join(KERNEL), interrupted)?;
     write(folder, INITRD, &initramfs::make(&busybox, &kernel.drivers(recipe::DRIVERS, interrupted)?))?;
 
     say("making the guest disk");

@@ -3,10 +3,15 @@
 //! Debian ships a bzImage: a small program that unpacks the real kernel in the guest, which takes 1.2 s when the guest's
 //! processor is emulated. QEMU also starts an unpacked kernel directly if that carries a PVH entry point (an ELF note;
 //! Xen's `pvh.html`, Linux `arch/x86/platform/pvh`), so it is unpacked here, once. A kernel without
-//! that note is used as Debian ships it.
+//! that note is used as Debian ships it. Kernels are large (57 MB unpacked) and stay in files: of each, only the few bytes
+//! that tell what it is are read.
 
 use super::tool::{self, Tool};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
+use std::fs::File;
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// How a compressed thing can be told, and the tool that unpacks it.
@@ -55,12 +60,22 @@ impl Kernel {
         Ok(Self { release, bzimage, modules })
     }
 
-    /// The kernel in the form in which QEMU starts it soonest.
-    pub(super) fn for_qemu(&self, interrupted: &dyn Fn() -> bool) -> Result<Vec<u8>> {
-        let bzimage = read(&self.bzimage)?;
-        let Some(payload) = payload(&bzimage) else { return Ok(bzimage) };
-        let unpacked = unpack(payload, interrupted)?;
-        Ok(if has_pvh_entry(&unpacked) { unpacked } else { bzimage })
+    /// Writes the kernel to the file `to`, in the form in which QEMU starts it soonest.
+    pub(super) fn for_qemu(&self, to: &Path, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        let cannot_read = || format!("cannot read {}", self.bzimage.display());
+        let cannot_write = || format!("cannot write {}", to.display());
+        let mut bzimage = File::open(&self.bzimage).broken(cannot_read)?;
+        if let Some(payload) = payload(&bzimage) {
+            let first: [u8; 8] = bytes(&bzimage, payload.start).unwrap_or_default();
+            bzimage.seek(SeekFrom::Start(payload.start)).broken(cannot_read)?;
+            let packed = bzimage.take(payload.end - payload.start);
+            let output = File::create(to).broken(cannot_write)?;
+            unpacker(&first)?.input(packed).output(output).run(interrupted, &mut tool::ignore)?;
+            if has_pvh_entry(&File::open(to).broken(cannot_write)?) {
+                return Ok(());
+            }
+        }
+        std::fs::copy(&self.bzimage, to).map(drop).broken(cannot_write)
     }
 
     /// The drivers `wanted` and all that they depend on, unpacked, in an order in which they can be loaded: name and
@@ -103,7 +118,11 @@ impl Drivers<'_> {
             return Err(Error::broken(format!("kernel {release} has no driver {name}")));
         };
         let packed = read(file)?;
-        let module = if packed.starts_with(b"\x7fELF") { packed } else { unpack(&packed, interrupted)? };
+        let module = if packed.starts_with(b"\x7fELF") {
+            packed
+        } else {
+            unpacker(&packed)?.input(Cursor::new(packed)).run(interrupted, &mut tool::ignore)?
+        };
         self.above.push(name.to_owned());
         for other in depends(&module) {
             self.load(&other, interrupted)?;
@@ -114,37 +133,42 @@ impl Drivers<'_> {
     }
 }
 
-/// The compressed kernel inside a bzImage (Documentation/arch/x86/boot.rst: `payload_offset`, protocol 2.08 and later).
-fn payload(bzimage: &[u8]) -> Option<&[u8]> {
-    let u32_at = |at: usize| Some(u32::from_le_bytes(bzimage.get(at..at + 4)?.try_into().ok()?) as usize);
-    if bzimage.get(0x202..0x206)? != b"HdrS" {
+/// Where the compressed kernel is inside a bzImage (Documentation/arch/x86/boot.rst: `payload_offset`, protocol 2.08 and
+/// later).
+fn payload(bzimage: &File) -> Option<Range<u64>> {
+    let u32_at = |at| Some(u64::from(u32::from_le_bytes(bytes(bzimage, at)?)));
+    if bytes(bzimage, 0x202)? != *b"HdrS" {
         return None;
     }
-    let setup_sectors = usize::from(*bzimage.get(0x1f1)?).max(4);
-    let start = (setup_sectors + 1) * 512 + u32_at(0x248)?;
-    let payload = bzimage.get(start..start.checked_add(u32_at(0x24c)?)?)?;
+    let [setup_sectors] = bytes(bzimage, 0x1f1)?;
+    let start = (u64::from(setup_sectors.max(4)) + 1) * 512 + u32_at(0x248)?;
+    let end = start + u32_at(0x24c)?;
+    if end > bzimage.metadata().ok()?.len() {
+        return None;
+    }
     // All but gzip, which has it already, are followed by the unpacked size (scripts/Makefile.lib: size_append).
-    if payload.starts_with(b"\x1f\x8b") { Some(payload) } else { payload.get(..payload.len().checked_sub(4)?) }
+    let size = if bytes(bzimage, start)? == *b"\x1f\x8b" { 0 } else { 4 };
+    (start + size <= end).then_some(start..end - size)
 }
 
-/// Unpacks with the tool that fits the first bytes.
-fn unpack(packed: &[u8], interrupted: &dyn Fn() -> bool) -> Result<Vec<u8>> {
+/// The tool that unpacks what begins with these bytes to its standard output.
+fn unpacker(packed: &[u8]) -> Result<Tool> {
     let Some((_, program)) = COMPRESSIONS.iter().find(|(magic, _)| packed.starts_with(magic)) else {
         let first: Vec<u8> = packed.iter().take(8).copied().collect();
         return Err(Error::broken("the kernel package is compressed in an unknown way")
             .detail(format!("first bytes: {}", super::recipe::hex(&first))));
     };
-    Tool::new(program).args(["-dc"]).input(packed.to_vec()).run(interrupted, &mut tool::ignore)
+    Ok(Tool::new(program).arg("-dc"))
 }
 
 /// Whether an ELF file has the PVH entry point among its notes.
-fn has_pvh_entry(elf: &[u8]) -> bool {
-    let u16_at = |at: usize| Some(usize::from(u16::from_le_bytes(elf.get(at..at + 2)?.try_into().ok()?)));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(elf.get(at..at + 4)?.try_into().ok()?));
-    let u64_at = |at: usize| usize::try_from(u64::from_le_bytes(elf.get(at..at + 8)?.try_into().ok()?)).ok();
+fn has_pvh_entry(elf: &File) -> bool {
+    let u16_at = |at| Some(u64::from(u16::from_le_bytes(bytes(elf, at)?)));
+    let u32_at = |at| Some(u32::from_le_bytes(bytes(elf, at)?));
+    let u64_at = |at| Some(u64::from_le_bytes(bytes(elf, at)?));
     let find = || -> Option<bool> {
         // elf(5): a 64-bit file, its program headers, those of type PT_NOTE.
-        if elf.get(..5)? != b"\x7fELF\x02" {
+        if bytes(elf, 0)? != *b"\x7fELF\x02" {
             return Some(false);
         }
         let (table, size, count) = (u64_at(32)?, u16_at(54)?, u16_at(56)?);
@@ -155,16 +179,23 @@ fn has_pvh_entry(elf: &[u8]) -> bool {
             let (mut at, length) = (u64_at(header + 8)?, u64_at(header + 32)?);
             let end = at.checked_add(length)?;
             while at + 12 <= end {
-                let (name, description, kind) = (u32_at(at)? as usize, u32_at(at + 4)? as usize, u32_at(at + 8)?);
-                if kind == PHYS32_ENTRY && elf.get(at + 12..at + 12 + name)? == b"Xen\0" {
+                let (name, description, kind) = (u32_at(at)?, u32_at(at + 4)?, u32_at(at + 8)?);
+                if kind == PHYS32_ENTRY && name == 4 && bytes(elf, at + 12)? == *b"Xen\0" {
                     return Some(true);
                 }
-                at += 12 + name.next_multiple_of(4) + description.next_multiple_of(4);
+                at += 12 + u64::from(name).next_multiple_of(4) + u64::from(description).next_multiple_of(4);
             }
         }
         Some(false)
     };
     find().unwrap_or(false)
+}
+
+/// The bytes at an offset of a file; nothing if it ends before.
+fn bytes<const N: usize>(file: &File, at: u64) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    file.read_exact_at(&mut bytes, at).ok()?;
+    Some(bytes)
 }
 
 /// The modules that a module says it depends on: `depends=a,b` in its `.modinfo` section, whose strings end in NUL.
@@ -210,6 +241,12 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn file(content: &[u8]) -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(content, 0).unwrap();
+        file
+    }
+
     /// A bzImage whose payload begins right behind the setup sectors.
     fn bzimage(payload: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0; 5 * 512];
@@ -238,27 +275,68 @@ mod tests {
         bytes
     }
 
+    /// What [`Kernel::for_qemu`] makes of a bzImage.
+    fn for_qemu(bzimage: &[u8]) -> Result<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("vmlinuz"), folder.path().join("kernel"));
+        std::fs::write(&from, bzimage).unwrap();
+        let kernel = Kernel { release: "6.1".to_owned(), bzimage: from, modules: folder.path().to_owned() };
+        kernel.for_qemu(&to, &|| false).map(|()| std::fs::read(to).unwrap())
+    }
+
+    /// What a tool makes of some bytes, as the kernel's build appends the unpacked size to it.
+    fn packed(program: &str, content: &[u8]) -> Vec<u8> {
+        let tool = Tool::new(program).arg("-c").input(Cursor::new(content.to_vec()));
+        let mut packed = tool.run(&|| false, &mut tool::ignore).unwrap();
+        packed.extend(u32::try_from(content.len()).unwrap().to_le_bytes());
+        packed
+    }
+
+    #[test]
+    fn a_kernel_with_a_pvh_entry_is_unpacked() {
+        let elf = elf(b"Xen\0", 18);
+        let mut image = bzimage(&packed("xz", &elf));
+        image.extend(b"what comes behind the payload");
+        assert_eq!(for_qemu(&image).unwrap(), elf);
+    }
+
+    #[test]
+    fn a_kernel_without_one_or_that_is_no_bzimage_stays_as_it_is() {
+        let image = bzimage(&packed("xz", &[elf(b"GNU\0", 18), vec![0; 1 << 16]].concat()));
+        assert_eq!(for_qemu(&image).unwrap(), image);
+        assert_eq!(for_qemu(b"MZ").unwrap(), b"MZ");
+    }
+
+    #[test]
+    fn a_kernel_that_cannot_be_unpacked_is_refused() {
+        let error = for_qemu(&bzimage(b"unknown payload")).unwrap_err();
+        assert_eq!(error.detail.unwrap(), "first bytes: 756e6b6e6f776e20");
+        let mut cut = packed("xz", &elf(b"Xen\0", 18));
+        cut.truncate(cut.len() / 2);
+        assert_eq!(for_qemu(&bzimage(&cut)).unwrap_err().fact, "xz ended with exit status 1");
+    }
+
     #[test]
     fn the_payload_is_found_without_the_size_behind_it() {
-        assert_eq!(payload(&bzimage(b"\x28\xb5\x2f\xfdDATA\x10\0\0\0")).unwrap(), b"\x28\xb5\x2f\xfdDATA");
-        assert_eq!(payload(&bzimage(b"\x1f\x8bDATAsize")).unwrap(), b"\x1f\x8bDATAsize");
+        assert_eq!(payload(&file(&bzimage(b"\x28\xb5\x2f\xfdDATA\x10\0\0\0"))), Some(2560..2568));
+        assert_eq!(payload(&file(&bzimage(b"\x1f\x8bDATAsize"))), Some(2560..2570));
     }
 
     #[test]
     fn what_is_no_bzimage_or_ends_early_has_no_payload() {
         let mut short = bzimage(b"\x28\xb5\x2f\xfdDATA\x10\0\0\0");
         short.truncate(short.len() - 1);
-        assert_eq!(payload(&short), None);
-        assert_eq!(payload(b"MZ"), None);
-        assert_eq!(payload(&[0; 4096]), None);
+        for image in [&short[..], &bzimage(b"abc"), b"MZ", &[0; 4096]] {
+            assert_eq!(payload(&file(image)), None);
+        }
     }
 
     #[test]
     fn a_pvh_entry_is_told_by_owner_and_type() {
-        assert!(has_pvh_entry(&elf(b"Xen\0", 18)));
-        assert!(!has_pvh_entry(&elf(b"Xen\0", 6)));
-        assert!(!has_pvh_entry(&elf(b"GNU\0", 18)));
-        assert!(!has_pvh_entry(b"\x7fELF\x02 cut short"));
+        assert!(has_pvh_entry(&file(&elf(b"Xen\0", 18))));
+        assert!(!has_pvh_entry(&file(&elf(b"Xen\0", 6))));
+        assert!(!has_pvh_entry(&file(&elf(b"GNU\0", 18))));
+        assert!(!has_pvh_entry(&file(b"\x7fELF\x02 cut short")));
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub struct Seed {
     pub hosts: Vec<(IpAddr, String)>,
     /// The addresses of link NICs: the NIC's name in the guest ("eth0"), address, prefix length.
     pub addresses: Vec<(String, IpAddr, u8)>,
+    /// Where what is not for a link goes: default gateways, one of a family at most.
+    pub gateways: Vec<IpAddr>,
+    /// The witness, a static executable (`embedded::guest_program`).
+    pub witness: Vec<u8>,
     /// Kernel parameters by the names that sysctl(8) gives them, applied before SSH is up.
     pub sysctl: BTreeMap<String, String>,
     /// The one public key that may log in as root, one line as in sshd(8)'s `authorized_keys`.
@@ -33,6 +37,10 @@ pub fn seed(seed: &Seed) -> Vec<u8> {
     for (nic, address, prefix) in &seed.addresses {
         let _ = writeln!(addresses, "{nic} {address}/{prefix}");
     }
+    let mut routes = String::new();
+    for gateway in &seed.gateways {
+        let _ = writeln!(routes, "route add default via {gateway}");
+    }
     let mut sysctl = String::new();
     for (name, value) in &seed.sysctl {
         let _ = writeln!(sysctl, "{name} = {value}");
@@ -44,7 +52,9 @@ pub fn seed(seed: &Seed) -> Vec<u8> {
     archive.file("seed/host_key", 0o600, &seed.host_key);
     archive.file("seed/hostname", 0o644, format!("{}\n", seed.hostname).as_bytes());
     archive.file("seed/hosts", 0o644, hosts.as_bytes());
+    archive.file("seed/routes", 0o644, routes.as_bytes());
     archive.file("seed/sysctl", 0o644, sysctl.as_bytes());
+    archive.file("seed/witness", 0o755, &seed.witness);
     archive.finish()
 }
 
@@ -64,6 +74,8 @@ mod tests {
                 ("eth0".into(), "192.0.2.2".parse().unwrap(), 24),
                 ("eth0".into(), "2001:db8::2".parse().unwrap(), 64),
             ],
+            gateways: vec!["192.0.2.254".parse().unwrap(), "2001:db8::fe".parse().unwrap()],
+            witness: b"\x7fELF".into(),
             sysctl: BTreeMap::from([("net.ipv4.tcp_retries2".into(), "5".into())]),
             authorized_key: "ssh-ed25519 AAAA run".into(),
             host_key: vec![1; 83],
@@ -81,6 +93,8 @@ mod tests {
             "\0server\n",
             "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n192.0.2.1 client\n2001:db8::2 server\n",
             "net.ipv4.tcp_retries2 = 5\n",
+            "route add default via 192.0.2.254\nroute add default via 2001:db8::fe\n",
+            "seed/witness\0",
             "ssh-ed25519 AAAA run\n",
         ] {
             assert!(text.contains(part), "{part:?} is missing in {text:?}");

@@ -153,7 +153,7 @@ fn unknown_suite(suite: &str) -> Error {
     let nearest = SUITES.into_iter().max_by(|a, b| strsim::jaro(a, suite).total_cmp(&strsim::jaro(b, suite)));
     Error::usage(format!("no such Debian suite: {suite}"))
         .detail(format!("known are {}", SUITES.join(", ")))
-        .help(format!("--suite {}", nearest.unwrap_or(SUITES[0])))
+        .help(format!("--kernel {}", nearest.unwrap_or(SUITES[0])))
 }
 
 /// The images in the cache, and whether each is intact.

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -30,12 +30,12 @@ const LAST_LINES: usize = 12;
 pub(super) fn ignore(_: &str) {}
 
 /// A tool about to be run.
-#[derive(Debug)]
 pub(super) struct Tool {
     program: String,
     args: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
-    input: Option<Vec<u8>>,
+    input: Option<Box<dyn Read + Send>>,
+    output: Option<File>,
     lock: Option<File>,
 }
 
@@ -49,7 +49,7 @@ enum News {
 impl Tool {
     /// The tool of that name on `PATH`.
     pub(super) fn new(program: &str) -> Self {
-        Self { program: program.to_owned(), args: Vec::new(), env: Vec::new(), input: None, lock: None }
+        Self { program: program.to_owned(), args: Vec::new(), env: Vec::new(), input: None, output: None, lock: None }
     }
 
     pub(super) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -68,8 +68,14 @@ impl Tool {
     }
 
     /// What it reads on its standard input; nothing if not called.
-    pub(super) fn input(mut self, bytes: Vec<u8>) -> Self {
-        self.input = Some(bytes);
+    pub(super) fn input(mut self, bytes: impl Read + Send + 'static) -> Self {
+        self.input = Some(Box::new(bytes));
+        self
+    }
+
+    /// The file that its standard output is written to, instead of being given by [`Tool::run`].
+    pub(super) fn output(mut self, file: File) -> Self {
+        self.output = Some(file);
         self
     }
 
@@ -80,7 +86,8 @@ impl Tool {
         Ok(self)
     }
 
-    /// Runs it to its end and gives its standard output. `line` is called for each line of its standard error output.
+    /// Runs it to its end and gives its standard output, of which nothing is left if it went to a file. `line` is called for
+    /// each line of its standard error output.
     ///
     /// # Errors
     /// When it cannot be started, ends other than with exit status 0 (with its last lines), or the user interrupts.
@@ -132,7 +139,7 @@ impl Tool {
             .env_remove("MKE2FS_DEVICE_SECTSIZE")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(stdin)
-            .stdout(Stdio::piped())
+            .stdout(self.output.take().map_or_else(Stdio::piped, Stdio::from))
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
@@ -141,17 +148,18 @@ impl Tool {
 
     /// Puts a thread at each of the child's pipes: whichever the child uses first, none fills up.
     fn attend(self, child: &mut Child, sender: Sender<News>) -> Result<()> {
-        let (Some(mut output), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
+        let Some(errors) = child.stderr.take() else {
             return Err(Error::broken("a child without pipes"));
         };
         if let (Some(stdin), Some(input)) = (child.stdin.take(), self.input) {
-            thread::spawn(move || feed(stdin, &input));
+            thread::spawn(move || feed(stdin, input));
         }
+        let output = child.stdout.take();
         let to_output = sender.clone();
         thread::spawn(move || {
             let mut bytes = Vec::new();
-            let read = output.read_to_end(&mut bytes).map(|_| bytes);
-            let _ = to_output.send(News::Output(read));
+            let read = output.map_or(Ok(0), |mut output| output.read_to_end(&mut bytes));
+            let _ = to_output.send(News::Output(read.map(|_| bytes)));
         });
         thread::spawn(move || {
             for line in BufReader::new(errors).split(b'\n').map_while(std::io::Result::ok) {
@@ -163,9 +171,9 @@ impl Tool {
     }
 }
 
-/// Writes all; a tool that ends without reading everything says so by its exit status.
-fn feed(mut stdin: ChildStdin, input: &[u8]) {
-    let _ = stdin.write_all(input);
+/// Writes all; a tool that ends without reading everything, or gets less than everything, says so by its exit status.
+fn feed(mut stdin: ChildStdin, mut input: Box<dyn Read + Send>) {
+    let _ = std::io::copy(&mut input, &mut stdin);
 }
 
 /// Listens until both pipes have ended.
@@ -241,6 +249,7 @@ pub(super) fn is_interrupt(error: &Error) -> bool {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use std::io::{Cursor, Seek};
 
     fn shell(script: &str) -> Tool {
         Tool::new("sh").args(["-c", script])
@@ -252,11 +261,22 @@ mod tests {
         let mut lines = 0;
         let output = Tool::new("sh")
             .args(["-c", "seq 100000 >&2; cat"])
-            .input(input.clone())
+            .input(Cursor::new(input.clone()))
             .run(&|| false, &mut |_| lines += 1)
             .unwrap();
         assert!(output == input);
         assert_eq!(lines, 100_000);
+    }
+
+    #[test]
+    fn output_that_goes_to_a_file_is_not_given() {
+        let mut file = tempfile::tempfile().unwrap();
+        let tool = shell("cat; echo heard >&2").input(Cursor::new("input")).output(file.try_clone().unwrap());
+        let mut said = String::new();
+        assert_eq!(tool.run(&|| false, &mut |line| said.push_str(line)).unwrap(), b"");
+        file.rewind().unwrap();
+        assert_eq!(std::io::read_to_string(file).unwrap(), "input");
+        assert_eq!(said, "heard");
     }
 
     #[test]

@@ -6,7 +6,11 @@ use crate::witness::wire;
 
 /// Whether `frame` is one of `flow`. A flow that names no kind means TCP segments: a claim about segments is
 /// never about ARP, unless it says so.
-pub(super) fn fits(flow: &Flow, frame: &Frame) -> bool {
+///
+/// `from` is the host whose network card sent the frame, `to` the one that it is meant for in the end. So of a segment that a
+/// router forwards, "from client to server" is the frame that the client sent, and "from router to server" the one
+/// that the router sent: each counts once.
+pub fn fits(flow: &Flow, frame: &Frame) -> bool {
     is_between(flow, frame)
         && wire::fits(flow.kind.unwrap_or(SegmentKind::Tcp), &frame.kind)
         && has_flags(flow.flags, frame)
@@ -15,7 +19,7 @@ pub(super) fn fits(flow: &Flow, frame: &Frame) -> bool {
 /// Whether `frame` went from and to the flow's hosts, whatever it is.
 pub(super) fn is_between(flow: &Flow, frame: &Frame) -> bool {
     flow.from.as_ref().is_none_or(|from| *from == frame.from)
-        && flow.to.as_ref().is_none_or(|to| frame.to.as_ref() == Some(to))
+        && flow.to.as_deref().is_none_or(|to| frame.destination() == Some(to))
 }
 
 /// Whether `frame` is what the flow asks for, whoever sent it.

@@ -34,7 +34,9 @@ mod view;
 mod words;
 
 pub use errno::{Errno, errnos_in};
+pub use flow::fits;
 pub use verdict::{Evidence, Judged, Outcome, outcome};
+pub use words::frame;
 
 use crate::scenario::{Claim, Expectation, Scenario};
 use crate::timeline::{Event, LabTime};

@@ -46,9 +46,26 @@ fn unwatched(view: &View<'_>, program: &str, window: &Window) -> Option<String> 
     if let Some((at, _)) = ended::lost_from_sight(view, program) {
         return Some(format!("its control channel was lost at {at} s although its host lived on"));
     }
+    if let Some(at) = muted(view, program, window) {
+        return Some(format!("it had printed so much that from {at} s on its lines were not kept"));
+    }
     let gap = window.gap.clone()?;
     let over = window.from.is_some() && ended::for_good(view, program);
     (!over).then_some(gap)
+}
+
+/// Since when lines of the time in question were printed and not kept, if any were: from when it was muted until it was started
+/// again.
+fn muted(view: &View<'_>, program: &str, window: &Window) -> Option<LabTime> {
+    let mut since = None;
+    for (at, event) in view.program(program) {
+        match event {
+            ProgramEvent::Muted => since = Some(at),
+            ProgramEvent::Started { .. } if window.from.is_some_and(|from| from >= at) => since = None,
+            _ => {}
+        }
+    }
+    since.filter(|at| window.is_before_end(*at))
 }
 
 fn absence(program: &str, inside: &[(LabTime, &str)], view: &View<'_>, when: &Moment) -> String {

@@ -4,6 +4,7 @@ use super::words;
 use crate::scenario::{Count, Expectation, Scenario};
 use crate::timeline::LabTime;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a run came to. Decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -28,6 +29,18 @@ impl Outcome {
             Outcome::Fail => 1,
             Outcome::Unknown => 2,
         }
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// In a word, as `result.json` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Pass => "pass",
+            Outcome::Fail => "fail",
+            Outcome::Unknown => "unknown",
+            Outcome::Skipped => "skipped",
+        })
     }
 }
 

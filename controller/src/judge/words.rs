@@ -89,10 +89,14 @@ pub(super) fn moment(scenario: &Scenario, when: &Moment) -> String {
 }
 
 /// The frame in one phrase, with its number left out: `RST from server to client, seq 14`.
-pub(super) fn frame(frame: &Frame) -> String {
+pub fn frame(frame: &Frame) -> String {
     let way = match &frame.to {
         Some(to) => format!("from {} to {to}", frame.from),
         None => format!("from {}", frame.from),
+    };
+    let way = match &frame.bound_for {
+        Some(host) => format!("{way} for {host}"),
+        None => way,
     };
     match &frame.kind {
         FrameKind::Tcp(segment) => format!("{} {way}, {}", segment.flags, numbers(segment)),

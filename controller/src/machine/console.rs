@@ -4,6 +4,7 @@
 //! terminal sequences are taken out, and a line without end is cut.
 
 use crate::error::{Context, Result};
+use crate::runlog::belonging;
 use crate::timeline::MachineEvent;
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
@@ -161,7 +162,7 @@ pub(super) fn read(
     };
     std::thread::Builder::new()
         .name("console".to_owned())
-        .spawn(body)
+        .spawn(belonging(body))
         .broken(|| "cannot start a thread for a console".to_owned())?;
     Ok(done)
 }

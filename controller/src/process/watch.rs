@@ -1,6 +1,7 @@
 //! One thread per child: it learns from the kernel what the child does, and reaps it.
 
 use super::Change;
+use crate::runlog::belonging;
 use crate::timeline::Ended;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -54,7 +55,7 @@ impl Fate {
 /// Starts a thread that watches the child whose pid it will be sent.
 pub(super) fn prepare(fate: Arc<Fate>, mut on_change: Box<dyn FnMut(Change) + Send>) -> io::Result<Sender<Pid>> {
     let (sender, pids) = channel::<Pid>();
-    std::thread::Builder::new().name("watcher".to_owned()).spawn(move || {
+    std::thread::Builder::new().name("watcher".to_owned()).spawn(belonging(move || {
         let Ok(pid) = pids.recv() else { return };
         // Look only (WNOWAIT); `take` reaps. An error (ECHILD) is seen by `take` as well.
         let news = WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED | WaitPidFlag::WCONTINUED | WaitPidFlag::WNOWAIT;
@@ -67,7 +68,7 @@ pub(super) fn prepare(fate: Arc<Fate>, mut on_change: Box<dyn FnMut(Change) + Se
                 return;
             }
         }
-    })?;
+    }))?;
     Ok(sender)
 }
 

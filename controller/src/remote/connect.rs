@@ -59,12 +59,13 @@ pub(super) fn connect(
             .map_err(|e| Error::broken(format!("libssh2 knows none of `{names}`: {}", e.message())))?;
     }
     ssh.set_tcp_stream(socket);
-    let mut link = Link { ssh, transport };
+    let mut link = Link { ssh, transport, hasty: false };
 
     link.finish(&limit, ssh2::Session::handshake, |link| match link.transport.heard() {
         None => "its SSH greeting; not a byte has come",
         Some(_) => "the end of the SSH handshake",
     })?;
+    link.hasty = link.ssh.banner().is_some_and(is_hasty);
     let (shown, _) = link.ssh.host_key().ok_or_else(|| limit.broken("its host key", "it showed none"))?;
     if !host_key.is(shown) {
         return Err(Error::broken(format!("{address} is not the host it should be: it showed a different host key"))
@@ -77,6 +78,16 @@ pub(super) fn connect(
         |_| "its acceptance of the run's key",
     )?;
     Ok(link)
+}
+
+/// Whether the server that greets so is a dropbear of the versions 2022.82 to 2024.85 (Debian 12 has 2022.83): these end a
+/// session when a command ends while another channel is open and not yet in use (its issue 321).
+fn is_hasty(banner: &str) -> bool {
+    let version =
+        banner.split_once("dropbear_").and_then(|(_, rest)| rest.split(['-', ' ']).next()).unwrap_or_default();
+    let part = |text: &str| text.parse::<u32>().ok();
+    let parts = version.split_once('.').and_then(|(year, number)| Some((part(year)?, part(number)?)));
+    parts.is_some_and(|it| ((2022, 82)..=(2024, 85)).contains(&it))
 }
 
 impl Link {
@@ -109,6 +120,26 @@ impl Link {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(e) => return Err(limit.broken(awaited(self), &format!("poll failed: {e}"))),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_hasty;
+
+    #[test]
+    fn debian_12_s_dropbear_is_hasty_and_those_before_and_after_are_not() {
+        assert!(is_hasty("SSH-2.0-dropbear_2022.83"));
+        assert!(is_hasty("SSH-2.0-dropbear_2024.85-extra"));
+        for other in [
+            "SSH-2.0-dropbear_2020.81",
+            "SSH-2.0-dropbear_2025.88",
+            "SSH-2.0-OpenSSH_9.2p1 Debian-2",
+            "SSH-2.0-dropbear",
+            "",
+        ] {
+            assert!(!is_hasty(other), "{other}");
         }
     }
 }

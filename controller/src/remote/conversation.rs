@@ -20,6 +20,9 @@ const WINDOW: u32 = 64 * 1024;
 /// The largest packet we take; 32 KiB is what every implementation must (RFC 4253, section 6.1).
 const PACKET: u32 = 32 * 1024;
 
+/// A command that has gone on for so long is not one of those that end at any moment.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// An errand under way.
 pub(super) struct Conversation {
     stage: Stage,
@@ -31,6 +34,7 @@ pub(super) struct Conversation {
     command: String,
     terminal: bool,
     asked: Instant,
+    opened: Option<Instant>,
     limit: Duration,
 }
 
@@ -65,6 +69,7 @@ impl Conversation {
             command: errand.command,
             terminal: errand.terminal,
             asked: Instant::now(),
+            opened: None,
             limit: errand.limit,
         }
     }
@@ -72,6 +77,13 @@ impl Conversation {
     /// Whether it waits for its channel. libssh2 opens one at a time: only the first such may be advanced.
     pub(super) fn opening(&self) -> bool {
         self.stage == Stage::Open
+    }
+
+    /// Until when it is likely that its command ends, or has ended a moment ago; none if it is not. Most commands
+    /// are short. The attendant of a program that runs does not end.
+    pub(super) fn may_end_until(&self) -> Option<Instant> {
+        let stays = self.terminal && self.ear.as_ref().is_some_and(|ear| ear.satisfied());
+        self.opened.filter(|_| !stays).map(|opened| opened + SHORT)
     }
 
     /// Whether all is done and the channel is closed.
@@ -140,10 +152,17 @@ impl Conversation {
 
     /// Gives it more to read. False: nobody reads any more.
     pub(super) fn say(&mut self, bytes: &[u8]) -> bool {
-        let Some(ear) = self.ear.as_mut() else { return false };
+        let Some(ear) = self.ear.as_mut().filter(|ear| ear.reads()) else { return false };
         self.mouth.bytes.extend(bytes);
         ear.said(bytes);
         true
+    }
+
+    /// Has its ear tell what it kept back.
+    pub(super) fn settle(&mut self) {
+        if let Some(ear) = self.ear.as_mut() {
+            ear.settle();
+        }
     }
 
     fn step(&mut self, link: &mut Link) -> Result<bool, Trouble> {
@@ -161,6 +180,7 @@ impl Conversation {
         let opened = link.call(|ssh| ssh.channel_open("session", WINDOW, PACKET, None));
         let Some(channel) = opened.map_err(|e| trouble("open a channel", &e))? else { return Ok(false) };
         self.channel = Some(channel);
+        self.opened = Some(Instant::now());
         self.stage = match (self.ear.is_some(), self.terminal) {
             (false, _) => Stage::Close,
             (true, true) => Stage::Terminal,

@@ -36,6 +36,14 @@ pub(super) trait Ear: Send {
     /// A caller gave the command this to read.
     fn said(&mut self, _bytes: &[u8]) {}
 
+    /// Whether anybody still reads what is given.
+    fn reads(&self) -> bool {
+        true
+    }
+
+    /// Tells what it has kept back so far.
+    fn settle(&mut self) {}
+
     /// Whether the errand's limit no longer counts: a program that was asked to start has started.
     fn satisfied(&self) -> bool {
         false

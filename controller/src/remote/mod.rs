@@ -17,7 +17,7 @@
 //! called, once, with the reason. A lost session does not come back; connect again.
 //!
 //! ```no_run
-//! use deadpeer::remote::{HostKey, Keys, Session};
+//! use deadpeer::remote::{HostKey, Keys, Launch, Session};
 //! use std::time::Duration;
 //!
 //! # fn main() -> deadpeer::error::Result<()> {
@@ -28,7 +28,8 @@
 //!     println!("the host was lost: {why}");
 //! })?;
 //! let uname = session.run("uname -r", Duration::from_secs(5))?;
-//! let server = session.start("echo-server", |event| println!("{event:?}"))?;
+//! let launch = Launch { witness: deadpeer_guest::WITNESS, name: "server", command: "echo-server", service: false };
+//! let server = session.start(&launch, |event| println!("{event:?}"))?;
 //! server.signal("TERM")?;
 //! # drop(uname); Ok(()) }
 //! ```
@@ -42,6 +43,7 @@ mod keys;
 mod lines;
 mod program;
 mod pump;
+mod quota;
 mod run;
 mod session;
 mod shell;
@@ -51,7 +53,8 @@ mod upload;
 
 pub use keys::{HostKey, HostKeyPublic, Keys};
 pub use lines::MAX_LINE;
-pub use program::Program;
+pub use program::{Launch, Program};
+pub use quota::{LAST_BYTES, LAST_LINES, MOST_BYTES, MOST_LINES};
 pub use run::{MAX_OUTPUT, Output};
 pub use session::Session;
 pub use shell::quote;

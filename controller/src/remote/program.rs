@@ -3,32 +3,39 @@
 use super::errand::{Ear, Errand, Mouth, Next, Stream};
 use super::lines::Lines;
 use super::pump::gone;
+use super::quota::Quota;
 use super::run;
 use super::session::Line;
+use super::shell::quote;
 use super::terminal::{END_OF_FILE, MAX_TYPED};
 use crate::error::{Error, Result};
 use crate::timeline::{Ended, ProgramEvent};
+use deadpeer_guest::attend::{self, Mark, Word};
+use rand_core::{OsRng, RngCore};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 /// How long a host may take to start a program, or to deliver a signal.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the shell prints before it becomes the program; its process id follows.
-const MARK: &str = "deadpeer: this is process ";
-
-/// What the shell prints if there is no such command; what it was follows.
-const MISSING: &str = "deadpeer: no such command: ";
-
 /// Who is told what a program does.
 type Events = Box<dyn FnMut(ProgramEvent) + Send>;
 
-/// A started program. Dropping the handle leaves it running; it ends with its session.
-///
-/// # Limits
-/// It leads its terminal's session: when it ends, the kernel sends SIGHUP to the children that it leaves behind, as
-/// on any terminal (setsid(2)). And dropbear tells the signals of RFC 4254, section 6.10, only: a program ended by
-/// another one (SIGBUS, SIGSYS) is told as exited with status 0.
+/// A program to be started.
+#[derive(Debug, Clone, Copy)]
+pub struct Launch<'a> {
+    /// The path of the witness on the host, which attends it (`deadpeer_guest::attend`).
+    pub witness: &'a str,
+    /// Its name: lower-case letters, digits and hyphens.
+    pub name: &'a str,
+    /// A simple command for a POSIX shell (see [`quote`](super::quote)): its words are taken apart once, and no more.
+    pub command: &'a str,
+    /// Whether the host's init starts it, as it starts services.
+    pub service: bool,
+}
+
+/// A started program. Dropping the handle leaves it running. When its session ends its terminal hangs up, which ends a
+/// program that does not care to outlive it (SIGHUP); a service it does not concern.
 #[derive(Debug)]
 pub struct Program {
     line: Line,
@@ -78,6 +85,14 @@ impl Program {
         run::kill(&self.line, name, self.pid, PATIENCE)
     }
 
+    /// Has it told what it printed and was not kept, as far as it was not told yet. For the end of a run, where the program goes on.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub fn settle(&self) -> Result<()> {
+        self.line.settle(self.errand)
+    }
+
     fn input(&self, bytes: Vec<u8>) -> Result<()> {
         if self.line.say(self.errand, bytes)? {
             return Ok(());
@@ -86,21 +101,25 @@ impl Program {
     }
 }
 
-pub(super) fn start(line: &Line, command: &str, events: Events) -> Result<Program> {
+pub(super) fn start(line: &Line, launch: &Launch<'_>, events: Events) -> Result<Program> {
+    let Launch { witness, name, command, service } = *launch;
     if command.trim().is_empty() {
         return Err(Error::usage("an empty command cannot be started"));
     }
+    let mark = mark();
     let (answer, started) = channel();
     let errand = Errand {
         name: format!("the start of `{command}`"),
-        command: script(command),
+        command: format!("exec {} {} {command}", quote(witness), attend::arguments(&mark, service, &quote(name))),
         terminal: true,
         limit: PATIENCE,
         mouth: Mouth::default(),
         ear: Box::new(Player {
             command: command.to_owned(),
+            mark,
             events,
             lines: Lines::default(),
+            quota: Quota::default(),
             stage: Stage::Starting { words: Vec::new(), missing: None, answer },
         }),
     };
@@ -109,65 +128,97 @@ pub(super) fn start(line: &Line, command: &str, events: Events) -> Result<Progra
     Ok(Program { line: line.clone(), errand, pid, command: command.to_owned() })
 }
 
-/// For the shell: says who it is, then becomes the program. The words are taken apart once only.
-fn script(command: &str) -> String {
-    format!(
-        "set -- {command}\n\
-         command -v -- \"$1\" >/dev/null || {{ printf '{MISSING}%s\\n' \"$1\"; exit 127; }}\n\
-         printf '{MARK}%s\\n' $$\n\
-         exec \"$@\"\n"
-    )
+/// What nobody can guess, and no program prints by accident.
+fn mark() -> Mark {
+    let text = format!("{:016x}", OsRng.next_u64());
+    Mark::read(&text).unwrap_or_else(|| unreachable!("hexadecimal digits are a mark"))
 }
 
-/// Hears a program, and tells what it does.
+/// Hears a program and its attendant, and tells what the program does.
 struct Player {
     command: String,
+    mark: Mark,
     events: Events,
     lines: Lines,
+    quota: Quota,
     stage: Stage,
 }
 
 enum Stage {
-    /// The shell has not yet said who it is.
+    /// Nothing has been told yet.
     Starting {
         words: Vec<String>,
         missing: Option<String>,
         answer: Sender<Result<u32>>,
     },
     Running,
+    /// The program has ended; what it left may still print.
+    Over,
 }
 
 impl Player {
     fn line(&mut self, line: String) {
-        let Stage::Starting { words, missing, answer } = &mut self.stage else {
-            return (self.events)(ProgramEvent::Line { text: line });
-        };
-        if let Some(pid) = line.strip_prefix(MARK).and_then(|pid| pid.parse().ok()) {
-            (self.events)(ProgramEvent::Started { pid, command: self.command.clone() });
-            // Only a caller that is gone does not take it.
-            let _ = answer.send(Ok(pid));
-            self.stage = Stage::Running;
-        } else if let Some(what) = line.strip_prefix(MISSING) {
-            *missing = Some(what.to_owned());
-        } else {
-            words.push(line);
+        match self.mark.find(&line) {
+            Some((before, word)) => {
+                if !before.is_empty() {
+                    self.printed(before.to_owned());
+                }
+                self.word(word);
+            }
+            None => self.printed(line),
         }
     }
 
-    fn over(mut self, how: Ended, error: impl FnOnce(&str) -> Error) {
+    fn printed(&mut self, line: String) {
+        match &mut self.stage {
+            Stage::Starting { words, .. } => words.push(line),
+            Stage::Running | Stage::Over => {
+                if let Some(event) = self.quota.admit(line) {
+                    (self.events)(event);
+                }
+            }
+        }
+    }
+
+    fn word(&mut self, word: Word) {
+        match (&mut self.stage, word) {
+            (Stage::Starting { answer, .. }, Word::Started(pid)) => {
+                (self.events)(ProgramEvent::Started { pid, command: self.command.clone() });
+                // Only a caller that is gone does not take it.
+                let _ = answer.send(Ok(pid));
+                self.stage = Stage::Running;
+            }
+            (Stage::Starting { missing, .. }, Word::Missing(what)) => *missing = Some(what),
+            (Stage::Starting { words, .. }, Word::Refused(why)) => words.push(why),
+            (Stage::Running, Word::Exited(status)) => self.ends(Ended::Exit(status)),
+            (Stage::Running, Word::Killed(signal)) => self.ends(Ended::Signal(signal)),
+            (Stage::Running, Word::Gone(why) | Word::Refused(why)) => self.ends(Ended::Lost(why)),
+            (_, word) => tracing::debug!("the attendant of `{}` says out of turn: {word}", self.command),
+        }
+    }
+
+    fn ends(&mut self, how: Ended) {
+        self.settle();
+        (self.events)(ProgramEvent::Ended { how });
+        self.stage = Stage::Over;
+    }
+
+    /// The channel is over: nothing more can be heard.
+    fn over(mut self, why: String, error: impl FnOnce(&str) -> Error) {
         if let Some(rest) = self.lines.finish() {
             self.line(rest);
         }
-        match self.stage {
-            Stage::Running => (self.events)(ProgramEvent::Ended { how }),
-            Stage::Starting { words, missing, answer } => {
-                let error = match missing {
-                    Some(what) => Error::usage(format!("there is no command '{what}' on this host")),
-                    None => error(&self.command).detail(words.join("\n")),
-                };
-                // As above.
-                let _ = answer.send(Err(error));
-            }
+        if matches!(self.stage, Stage::Running) {
+            self.ends(Ended::Lost(why));
+        }
+        self.settle();
+        if let Stage::Starting { words, missing, answer } = self.stage {
+            let error = match missing {
+                Some(what) => Error::usage(format!("there is no command '{what}' on this host")),
+                None => error(&self.command).detail(words.join("\n")),
+            };
+            // As above.
+            let _ = answer.send(Err(error));
         }
     }
 }
@@ -189,17 +240,27 @@ impl Ear for Player {
         });
     }
 
+    fn reads(&self) -> bool {
+        !matches!(self.stage, Stage::Over)
+    }
+
     fn satisfied(&self) -> bool {
-        matches!(self.stage, Stage::Running)
+        !matches!(self.stage, Stage::Starting { .. })
+    }
+
+    fn settle(&mut self) {
+        if let Some(event) = self.quota.settle() {
+            (self.events)(event);
+        }
     }
 
     fn ended(self: Box<Self>, how: Ended) {
-        let words = how.to_string();
-        self.over(how, |command| Error::broken(format!("`{command}` was not started: the shell {words}")));
+        let why = format!("its attendant on the host {how}");
+        self.over(why, |command| Error::broken(format!("`{command}` was not started: what should start it {how}")));
     }
 
     fn failed(self: Box<Self>, error: Error) {
         let why = error.detail.clone().unwrap_or_else(|| error.fact.clone());
-        self.over(Ended::Lost(why), |_| error);
+        self.over(why, |_| error);
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Order {
     Go(u64, Errand),
     /// Give more to read to the errand with this number; then tell whether it still goes on.
     Say(u64, Vec<u8>, Sender<bool>),
+    /// Have the errand's ear tell what it kept back.
+    Settle(u64, Sender<()>),
     /// End the session in order.
     Quit,
 }
@@ -109,9 +111,9 @@ impl Pump {
         self.take_orders()?;
         let lost = |e: std::io::Error| Stop::Lost(format!("the way to libssh2 failed: {e}"));
         let mut moved = self.link.transport.carry().map_err(lost)?;
-        let mut opening = false;
+        // libssh2 opens one channel at a time: its state for that is the session's, not the channel's.
+        let mut opening = self.in_haste().is_some();
         for conversation in self.conversations.values_mut() {
-            // libssh2 opens one channel at a time: its state for that is the session's, not the channel's.
             if conversation.opening() && std::mem::replace(&mut opening, true) {
                 continue;
             }
@@ -128,6 +130,13 @@ impl Pump {
         Ok(moved)
     }
 
+    /// Until when no channel is to be opened, because a command may end meanwhile and the host's server does not bear that.
+    fn in_haste(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let ends = self.conversations.values().filter_map(Conversation::may_end_until).filter(|end| *end > now);
+        ends.max().filter(|_| self.link.hasty)
+    }
+
     fn take_orders(&mut self) -> Result<(), Stop> {
         loop {
             match self.orders.try_recv() {
@@ -138,6 +147,13 @@ impl Pump {
                     let taken = self.conversations.get_mut(&id).is_some_and(|conversation| conversation.say(&bytes));
                     // Whoever asked and does not wait for the answer does not care.
                     let _ = answer.send(taken);
+                }
+                Ok(Order::Settle(id, answer)) => {
+                    if let Some(conversation) = self.conversations.get_mut(&id) {
+                        conversation.settle();
+                    }
+                    // As above.
+                    let _ = answer.send(());
                 }
                 Ok(Order::Quit) | Err(TryRecvError::Disconnected) => return Err(Stop::Asked),
                 Err(TryRecvError::Empty) => return Ok(()),
@@ -191,7 +207,8 @@ impl Pump {
     /// Waits until the host or a caller has something to say, or a deadline passes.
     fn wait(&mut self) -> Result<(), Errno> {
         let probe = self.probed.map(|asked| asked + SILENCE);
-        let next = self.conversations.values().filter_map(Conversation::deadline).chain(probe).min();
+        let haste = self.in_haste().filter(|_| self.conversations.values().any(Conversation::opening));
+        let next = self.conversations.values().filter_map(Conversation::deadline).chain(probe).chain(haste).min();
         let timeout = match next {
             None => PollTimeout::NONE,
             Some(next) => {

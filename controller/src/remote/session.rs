@@ -3,9 +3,10 @@
 use super::errand::Errand;
 use super::keys::{HostKeyPublic, Keys};
 use super::pump::{Desk, Order, Pump};
-use super::{Output, Program};
+use super::{Launch, Output, Program};
 use super::{connect, program, run, upload};
 use crate::error::{Context, Error, Result};
+use crate::runlog::belonging;
 use crate::timeline::ProgramEvent;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::net::SocketAddr;
@@ -63,7 +64,7 @@ impl Session {
         let pump = Pump::new(link, taken, Arc::clone(&bell));
         let thread = std::thread::Builder::new()
             .name(format!("ssh {}", address.port()))
-            .spawn(move || pump.work(on_lost))
+            .spawn(belonging(move || pump.work(on_lost)))
             .broken(|| "no thread to be had for the control connection".to_owned())?;
         let line = Line { desk: Desk::new(orders, bell), next: Arc::new(AtomicU64::new(0)) };
         Ok(Self { line, thread: Some(thread) })
@@ -89,19 +90,19 @@ impl Session {
         upload::upload(&self.line, bytes, path, mode, within)
     }
 
-    /// Starts a program: `command` is a simple command for a POSIX shell (see [`quote`](super::quote)), which is
-    /// replaced by it. Returns when it runs.
+    /// Starts a program, with an attendant on the host that tells how it fares (`deadpeer_guest::attend`). Returns when it runs.
     ///
     /// The program has a terminal that does not echo, so it prints its lines when they are whole. `events` is told
     /// [`Started`](ProgramEvent::Started) first, then each line as it comes and each input as it goes, and
-    /// [`Ended`](ProgramEvent::Ended) last. It is called from the session's own thread: it must not block, nor
-    /// call this session.
+    /// [`Ended`](ProgramEvent::Ended); after that only what children print that it left. Of what it prints beyond
+    /// [`MOST_LINES`](super::MOST_LINES) only the number is told, and the last. `events` is called from the session's
+    /// own thread: it must not block, nor call this session.
     ///
     /// # Errors
     /// There is no such command on the host (of kind usage; nothing was told to `events` then), the host does not
     /// start it, or the host was lost.
-    pub fn start(&self, command: &str, events: impl FnMut(ProgramEvent) + Send + 'static) -> Result<Program> {
-        program::start(&self.line, command, Box::new(events))
+    pub fn start(&self, launch: &Launch<'_>, events: impl FnMut(ProgramEvent) + Send + 'static) -> Result<Program> {
+        program::start(&self.line, launch, Box::new(events))
     }
 }
 
@@ -132,6 +133,15 @@ impl Line {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.desk.order(Order::Go(id, errand))?;
         Ok(id)
+    }
+
+    /// Has an errand's ear tell what it kept back; returns when it has.
+    pub(super) fn settle(&self, id: u64) -> Result<()> {
+        let (answer, answered) = mpsc::channel();
+        self.desk.order(Order::Settle(id, answer))?;
+        // The pump drops its end when it stops: then the ear has told all.
+        let _ = answered.recv();
+        Ok(())
     }
 
     /// Gives an errand more to read. False: it is over.

@@ -147,6 +147,8 @@ pub(super) struct Link {
     // In this order: libssh2's last words at its end need somewhere to go.
     pub(super) ssh: ssh2::Session,
     pub(super) transport: Transport,
+    /// The host's server ends the session if a command ends while another channel opens.
+    pub(super) hasty: bool,
 }
 
 impl Link {

@@ -12,9 +12,11 @@
 //! # }
 //! ```
 
+mod batch;
 mod canvas;
 mod count;
 mod events;
+mod junit;
 mod ladder;
 mod result;
 mod style;
@@ -23,12 +25,14 @@ pub mod terminal;
 mod text;
 mod time;
 
+pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};
+pub use junit::junit;
 pub use ladder::ladder;
 pub use result::{
-    Accelerator, Broken, Frames, HostResult, Image, Phase, PhaseKind, RunResult, SCHEMA_VERSION, ScenarioId, Times,
-    Versions, result_schema, to_json,
+    Accelerator, Broken, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind, RunResult, SCHEMA_VERSION,
+    ScenarioId, Times, Versions, result_schema, to_json,
 };
 pub use style::Style;
 pub use summary::summary;

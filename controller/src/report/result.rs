@@ -34,11 +34,11 @@ pub struct RunResult {
     pub versions: Versions,
     /// The hosts by name, in the scenario's order.
     pub hosts: IndexMap<String, HostResult>,
+    /// The user's own programs that ran in the places of the scenario's, by the names of those.
+    pub own_programs: IndexMap<String, OwnProgram>,
     /// What went over the cable.
     pub frames: Frames,
-    /// The disk image that the hosts ran from.
-    pub image: Option<Image>,
-    /// The run's folder, as an absolute path.
+    /// The run's folder, as an absolute path; empty where there is none, as the run never began.
     pub folder: PathBuf,
     /// The files in the run's folder, by name.
     pub files: Vec<String>,
@@ -75,7 +75,7 @@ impl From<&Error> for Broken {
 }
 
 /// When and how long a run was.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Times {
     /// When it began: RFC 3339, in UTC.
     pub started: String,
@@ -149,6 +149,19 @@ pub struct HostResult {
     pub init: Init,
     /// Its addresses with prefix length: `192.0.2.1/24`.
     pub addresses: Vec<String>,
+    /// What it booted from: its disk and its kernel.
+    pub image: Option<Image>,
+}
+
+/// A program of the user's that ran in the place of a scenario's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct OwnProgram {
+    /// The file, as the user named it.
+    pub file: PathBuf,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// The command that was run on the host, word by word.
+    pub command: Vec<String>,
 }
 
 /// What went over the cable, counted.
@@ -161,7 +174,7 @@ pub struct Frames {
     pub by_kind: IndexMap<String, u64>,
 }
 
-/// The disk image that a run's hosts started from.
+/// The image that a host started from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Image {
     /// Its key in the cache: a hash of everything that shapes it.

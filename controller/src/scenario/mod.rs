@@ -31,7 +31,9 @@ pub use model::{
     KernelPattern, Moment, Pattern, Program, ProgramEnd, Returns, Rule, RuleVerdict, Scenario, SegmentClaim,
     SegmentKind, StateChange, Step, TcpDeed, Until, link_of,
 };
+pub use names::nearest;
 pub use problem::{Problem, Problems, render};
+pub use resolve::command_words;
 pub use units::{parse_time, show_time};
 pub(crate) use words::{call_word, noun, zombies};
 pub use words::{claim, describe, summary};

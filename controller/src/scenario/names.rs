@@ -40,7 +40,8 @@ pub(super) fn mended(name: &str, longest: usize) -> Option<String> {
 }
 
 /// The nearest of `known` to `word`, if it is near enough to be what was meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > 2 * LONGEST_NAME {
         return None;
     }

@@ -88,7 +88,18 @@ pub enum ProgramEvent {
         /// The line, without its newline.
         text: String,
     },
-    /// It ended.
+    /// It has printed so much that from here on its lines are not kept.
+    Muted,
+    /// What it printed since it was muted, and was not kept; told at its end, or at that of the run.
+    NotKept {
+        /// How many lines.
+        lines: u64,
+        /// How many bytes, newlines not counted.
+        bytes: u64,
+        /// The last of these lines.
+        last: Vec<String>,
+    },
+    /// It ended. Children that it left may print lines after this.
     Ended {
         /// How.
         how: Ended,

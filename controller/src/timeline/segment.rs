@@ -11,9 +11,16 @@ pub struct Frame {
     pub number: u64,
     /// The host whose cable it came in by.
     pub from: String,
-    /// The host it is addressed to; none for broadcast, multicast and addresses nobody has.
+    /// The link it was on. What a router forwards is two frames: one on each link, each with its own `from` and `to`.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub link: u8,
+    /// The host it is addressed to, by its Ethernet address: on the way to another link, the router. None for broadcast,
+    /// multicast and addresses nobody has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// The host that its IP destination address belongs to, where that is not `to`: it is on its way there, by way of `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_for: Option<String>,
     /// Length of the frame in bytes. (`frame_length` in JSON: the segment's own `length` stands beside it there.)
     #[serde(rename = "frame_length")]
     pub length: usize,
@@ -22,6 +29,19 @@ pub struct Frame {
     /// What it is.
     #[serde(flatten)]
     pub kind: FrameKind,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form.
+fn is_first(link: &u8) -> bool {
+    *link == 0
+}
+
+impl Frame {
+    /// The host that it is meant for in the end: that of its IP destination address, or else that of its Ethernet address.
+    #[must_use]
+    pub fn destination(&self) -> Option<&str> {
+        self.bound_for.as_deref().or(self.to.as_deref())
+    }
 }
 
 /// What the switch did with a frame. For a frame with several destinations: dropped if a rule dropped it for any of

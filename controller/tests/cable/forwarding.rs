@@ -119,11 +119,15 @@ fn a_cable_that_is_dropped_ends_its_thread() {
 #[test]
 fn what_cannot_be_is_refused() {
     let lab = Lab::new();
-    let unknown = lab.cable.plug("nobody").unwrap_err();
+    let unknown = lab.cable.plug("nobody", 0).unwrap_err();
     assert!(unknown.to_string().contains("there are client, server, router"), "{unknown}");
     assert!(lab.cable.set_rules(vec![rule(None, Some("nobody"), None, RuleVerdict::Drop)]).is_err());
 
-    let port = |name: &str, last| Port { name: name.to_owned(), mac: [2, 0, 0, 0, 0, last] };
+    let other_link = lab.cable.plug("client", 1).unwrap_err();
+    assert!(other_link.fact.contains("no host client on link 1"), "{other_link}");
+
+    let port =
+        |host: &str, last| Port { host: host.to_owned(), link: 0, mac: [2, 0, 0, 0, 0, last], addresses: Vec::new() };
     let recorder = || Recorder::new(Clock::start(), std::sync::mpsc::channel().0);
     let path = lab.folder.path().join("other.pcapng");
     for twice in [[port("a", 1), port("a", 2)], [port("a", 1), port("b", 1)]] {

@@ -41,7 +41,7 @@ pub(crate) struct Lab {
 }
 
 /// A machine's end of a cable.
-pub(crate) struct Guest(OwnedFd);
+pub(crate) struct Guest(pub(crate) OwnedFd);
 
 impl Guest {
     pub(crate) fn send(&self, frame: &[u8]) {
@@ -97,7 +97,12 @@ impl Lab {
     fn at(folder: TempDir, capture: &Path) -> Self {
         let (sink, events) = channel();
         let clock = Clock::start();
-        let ports = ["client", "server", "router"].map(|name| Port { name: name.to_owned(), mac: mac(name) });
+        let ports = ["client", "server", "router"].map(|name| Port {
+            host: name.to_owned(),
+            link: 0,
+            mac: mac(name),
+            addresses: Vec::new(),
+        });
         let cable = Cable::start(Recorder::new(clock, sink), capture, &ports).unwrap();
         Self { cable, events, clock, folder, guests: HashMap::new(), rules: Vec::new() }
     }
@@ -108,7 +113,7 @@ impl Lab {
 
     /// Plugs a host in; its old end, if it had one.
     pub(crate) fn plug(&mut self, host: &'static str) -> Option<Guest> {
-        let guest = Guest(self.cable.plug(host).unwrap());
+        let guest = Guest(self.cable.plug(host, 0).unwrap());
         self.guests.insert(host, guest)
     }
 

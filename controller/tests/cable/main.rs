@@ -6,6 +6,7 @@ mod capture;
 mod delay;
 mod forwarding;
 mod lab;
+mod links;
 mod machines;
 mod recorded;
 mod rules;

@@ -3,12 +3,11 @@
 //! It runs as the current user, in a mount namespace in which a temporary folder covers the home folder, so that its
 //! `authorized_keys` can be ours and nobody's own are touched.
 //!
-//! Dropbear 2022.82 to 2024.85 (Debian 12 has 2022.83) ends a session when a command ends while another channel is
-//! open and not yet in use (its issue 321). So in these tests no command starts when another one may just be ending.
+//! Programs are started by the witness that the guests get, as there.
 #![allow(dead_code, unreachable_pub)] // Each test file uses its own part.
 
 use deadpeer::error::Result;
-use deadpeer::remote::{HostKey, Keys, Session};
+use deadpeer::remote::{HostKey, Keys, Launch, Program, Session};
 use deadpeer::timeline::ProgramEvent;
 use nix::unistd::{Uid, User};
 use std::io::{Read, Write};
@@ -38,6 +37,9 @@ impl Host {
         std::fs::create_dir_all(home.join(".ssh")).unwrap();
         std::fs::write(home.join(".ssh/authorized_keys"), keys.authorized_line() + "\n").unwrap();
         std::fs::write(folder.path().join("host_key"), host_key.dropbear_file()).unwrap();
+        let witness = folder.path().join("witness");
+        std::fs::write(&witness, deadpeer::embedded::guest_program("witness").unwrap()).unwrap();
+        std::fs::set_permissions(&witness, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let servers = Arc::new(Mutex::new(Vec::new()));
@@ -60,6 +62,17 @@ impl Host {
         let on_lost = move |why| lost.send(why).unwrap();
         let session = Session::connect_as(&user(), address, &self.keys, &self.host_key.public(), LONG, on_lost)?;
         Ok((session, losses))
+    }
+
+    /// Starts a program.
+    pub fn start(
+        &self,
+        session: &Session,
+        command: &str,
+        told: impl FnMut(ProgramEvent) + Send + 'static,
+    ) -> Result<Program> {
+        let witness = self.path("witness");
+        session.start(&Launch { witness: &witness, name: "program", command, service: false }, told)
     }
 
     /// A path in the host's (and our) temporary folder.

@@ -6,9 +6,14 @@ use deadpeer::report::{
     Accelerator, Frames, Image, Phase, PhaseKind, RunResult, SCHEMA_VERSION, ScenarioId, Times, Versions,
     guest_kernels, hosts,
 };
+use indexmap::IndexMap;
 
 pub fn result(story: &Story) -> RunResult {
     let expectations = judge(&story.scenario, &story.events);
+    let mut hosts = hosts(&story.scenario, &story.events);
+    for host in hosts.values_mut() {
+        host.image = Some(Image { key: "5b2f0e".to_owned(), suite: "trixie".to_owned() });
+    }
     let phase = |name: &str, seconds, kind| Phase { name: name.to_owned(), seconds, kind };
     let Story { scenario, events, .. } = story;
     RunResult {
@@ -43,9 +48,9 @@ pub fn result(story: &Story) -> RunResult {
             host_kernel: Some("6.1.0-38-amd64".to_owned()),
             guest_kernels: guest_kernels(scenario, events),
         },
-        hosts: hosts(scenario, events),
+        hosts,
+        own_programs: IndexMap::new(),
         frames: Frames::of(events),
-        image: Some(Image { key: "5b2f0e".to_owned(), suite: "trixie".to_owned() }),
         folder: "/home/student/runs/20260301T123456-crash-reboot".into(),
         files: ["result.json", "events.jsonl", "wire.pcapng"].map(str::to_owned).into(),
     }

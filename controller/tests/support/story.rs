@@ -106,7 +106,8 @@ impl Story {
     pub fn frame(&mut self, from: &str, to: Option<&str>, length: usize, kind: FrameKind) -> &mut Self {
         self.number += 1;
         let (from, to) = (from.to_owned(), to.map(str::to_owned));
-        let frame = Frame { number: self.number, from, to, length, verdict: Verdict::Passed, kind };
+        let frame =
+            Frame { number: self.number, from, link: 0, to, bound_for: None, length, verdict: Verdict::Passed, kind };
         self.note(What::Wire(Box::new(frame)))
     }
 

@@ -22,6 +22,11 @@ pub(super) fn program(name: &str, event: &ProgramEvent, sign: impl Fn((&str, &st
             (format!("{} {text}", sign(PRINTED)), Paint::Plain)
         }
         ProgramEvent::Line { text } => (format!("{name} {} {text}", sign(PRINTED)), Paint::Plain),
+        ProgramEvent::Muted => (format!("{name} prints so much that the rest is not kept"), Paint::Warn),
+        ProgramEvent::NotKept { lines, last, .. } => {
+            let last = last.last().map(|line| format!("; the last: {line}")).unwrap_or_default();
+            (format!("{lines} more lines of {name} were not kept{last}"), Paint::Warn)
+        }
         ProgramEvent::Ended { how } => (format!("{name} {how}"), ended(how)),
     }
 }

@@ -52,6 +52,12 @@ impl Live {
         }
     }
 
+    /// The work `id` is over, and `line`, ready to be printed, says all that is to be said of it.
+    pub(super) fn over(&mut self, id: &str, line: &str) {
+        self.take(id);
+        self.print(line);
+    }
+
     fn fail(&self, id: &str, what: &str) {
         let sign = self.style.paint(Paint::Bad, self.style.sign("✗", "X"));
         self.print(&format!("{sign} {}  {}", self.name(id), harmless(what)));

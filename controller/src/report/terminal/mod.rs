@@ -66,6 +66,21 @@ impl Progress {
         })
     }
 
+    /// Whether what is told shows only for as long as it is true: a terminal. Elsewhere each thing told stays for ever.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(*self.0.shown(), Shown::Live(_))
+    }
+
+    /// The work `id` is over; `line` says so in its place.
+    pub fn over(&self, id: &str, line: &str) {
+        match &mut *self.0.shown() {
+            Shown::Live(live) => live.over(id, line),
+            Shown::Plain(plain) => plain.line(line),
+            Shown::Nothing => {}
+        }
+    }
+
     /// Takes the spinners off the terminal; what is told after this is not shown. May be called again.
     pub fn clear(&self) {
         self.0.clear();

@@ -25,11 +25,15 @@ impl Plain {
             Told::Now { id, what, .. } if self.last.get(&id) == Some(&what) => return,
             Told::Now { id, what, .. } => (id, what),
         };
+        self.line(&format!("{}: {}", harmless(&id), harmless(&what)));
+        self.last.insert(id, what);
+    }
+
+    /// Writes one line, with its time.
+    pub(super) fn line(&mut self, line: &str) {
         let seconds = self.began.elapsed().as_secs_f64();
         // In one write, so that lines of other writers come between lines, not within them. Nobody reading
         // progress is no reason to stop the run.
-        let line = format!("[{seconds:>7.3}] {}: {}\n", harmless(&id), harmless(&what));
-        let _ = self.to.write_all(line.as_bytes());
-        self.last.insert(id, what);
+        let _ = self.to.write_all(format!("[{seconds:>7.3}] {line}\n").as_bytes());
     }
 }

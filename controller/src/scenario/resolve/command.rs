@@ -1,7 +1,10 @@
 //! A command line to words, by a shell's rules of quoting (POSIX.1-2024, Shell Command Language, 2.2) and nothing else.
 
-/// Splits a command. `Err` says what is wrong with it and what helps.
-pub(super) fn words(line: &str) -> Result<Vec<String>, (String, String)> {
+/// Splits a command.
+///
+/// # Errors
+/// What is wrong with it, and what helps.
+pub fn words(line: &str) -> Result<Vec<String>, (String, String)> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = line.chars().peekable();

@@ -14,6 +14,8 @@ mod programs;
 mod steps;
 mod verb;
 
+pub use command::words as command_words;
+
 use super::model::Scenario;
 use super::problem::{Problem, Problems, Span};
 use super::source::{Field, FileSource, List, Value};

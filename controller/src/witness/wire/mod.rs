@@ -36,6 +36,7 @@ pub type Mac = [u8; 6];
 #[derive(Debug)]
 pub struct Decoder {
     hosts: HashMap<Mac, String>,
+    owners: HashMap<IpAddr, String>,
     connections: Connections,
 }
 
@@ -44,15 +45,38 @@ impl Decoder {
     #[must_use]
     pub fn new(hosts: impl IntoIterator<Item = (String, Mac)>) -> Self {
         let hosts = hosts.into_iter().map(|(name, mac)| (mac, name)).collect();
-        Self { hosts, connections: Connections::default() }
+        Self { hosts, owners: HashMap::new(), connections: Connections::default() }
     }
 
-    /// Reads a frame: packet `number` in the capture, that came in from host `from`. The verdict is left at
+    /// Tells whose the IP addresses are, so that of a packet on its way through a router it is known where it is bound.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: impl IntoIterator<Item = (String, IpAddr)>) -> Self {
+        self.owners = addresses.into_iter().map(|(name, address)| (address, name)).collect();
+        self
+    }
+
+    /// Reads a frame: packet `number` in the capture, that came in from host `from`. The link is left at 0 and the verdict at
     /// [`Verdict::Passed`], for the switch to set.
     pub fn decode(&mut self, number: u64, from: &str, bytes: &[u8]) -> Frame {
         let to = bytes.first_chunk().and_then(|mac: &Mac| self.hosts.get(mac)).cloned();
         let kind = self.kind(from, bytes);
-        Frame { number, from: from.to_owned(), to, length: bytes.len(), verdict: Verdict::Passed, kind }
+        let destination = match &kind {
+            FrameKind::Tcp(segment) => Some(segment.destination),
+            FrameKind::Icmp { destination, .. } => Some(*destination),
+            FrameKind::Arp { .. } | FrameKind::Other { .. } => None,
+        };
+        let owner = destination.and_then(|address| self.owners.get(&address));
+        let bound_for = owner.filter(|owner| to.as_ref() != Some(owner)).cloned();
+        Frame {
+            number,
+            from: from.to_owned(),
+            link: 0,
+            to,
+            bound_for,
+            length: bytes.len(),
+            verdict: Verdict::Passed,
+            kind,
+        }
     }
 
     fn kind(&mut self, from: &str, bytes: &[u8]) -> FrameKind {

@@ -9,6 +9,7 @@ mod tests;
 
 pub(super) use codec::Event;
 
+use crate::runlog::belonging;
 use codec::Message;
 use serde_json::Value;
 use std::fmt;
@@ -73,10 +74,10 @@ impl Client {
         let reader = stream.try_clone()?;
         let (say, said) = channel();
         let (reading, done) = channel();
-        std::thread::Builder::new().name("qmp".to_owned()).spawn(move || {
+        std::thread::Builder::new().name("qmp".to_owned()).spawn(belonging(move || {
             listen(reader, &say, on_event);
             drop(reading);
-        })?;
+        }))?;
         Ok((Self { writer: stream, said, last_id: 0, patience }, done))
     }
 

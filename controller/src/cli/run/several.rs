@@ -1,0 +1,118 @@
+//! Several runs: side by side, a line for each as it ends, and a table of all.
+
+use super::RunArgs;
+use crate::cli::{Format, output};
+use crate::conductor::{self, Interrupt, Job, Options, Run};
+use crate::error::{Error, Result};
+use crate::own::Placed;
+use crate::progress::{Progress, Reporter};
+use crate::report::terminal::Progress as Screen;
+use crate::report::{self, Batch, Style};
+use crate::scenario::Scenario;
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+/// # Errors
+/// Wrong usage, or an answer that cannot be written. Labs that broke are runs' outcomes.
+pub(super) fn run(args: &RunArgs, scenarios: &[(Scenario, Vec<Placed>)]) -> Result<ExitCode> {
+    let (jobs, names) = plan(args, scenarios)?;
+    let interrupt = Interrupt::install()?;
+    let began = Instant::now();
+    let screen = Screen::on_stderr(args.quiet);
+    let at_once =
+        args.jobs.unwrap_or_else(default_jobs).min(NonZeroUsize::new(jobs.len()).unwrap_or(NonZeroUsize::MIN));
+    let runs = match conductor::prepare(&jobs, &screen.reporter(), &interrupt) {
+        Ok(()) => {
+            let style = Style::of_stderr();
+            let reporter = |index: usize| one_line(&screen, &names[index]);
+            conductor::run_all(&jobs, at_once, &reporter, &interrupt, |index, run| {
+                screen.over(&names[index], &report::ended(&run.result, &style));
+            })
+        }
+        // What all of them need is missing: that is every run's outcome, and told once.
+        Err(error) => jobs.iter().map(|job| Run::not_made(job.scenario, error.clone())).collect(),
+    };
+    screen.clear();
+    let exit_code = runs.iter().map(Run::exit_code).max().unwrap_or_default();
+    let errors: Vec<(&String, Error)> =
+        names.iter().zip(&runs).filter_map(|(name, run)| Some((name, run.error.clone()?))).collect();
+    let results = runs.into_iter().map(|run| run.result).collect();
+    let batch = Batch::new(results, began.elapsed().as_secs_f64(), at_once.get());
+    match args.format {
+        Format::Json => output::text(&report::batch_to_json(&batch))?,
+        Format::Text => {
+            let here = std::env::current_dir().unwrap_or_default();
+            output::text(&report::overview(&batch, &here, &Style::of_stdout()))?;
+        }
+    }
+    tell(&errors);
+    args.write_junit(&batch.runs)?;
+    Ok(ExitCode::from(exit_code))
+}
+
+/// The runs to make, round by round, and what each is called.
+fn plan<'a>(args: &RunArgs, scenarios: &'a [(Scenario, Vec<Placed>)]) -> Result<(Vec<Job<'a>>, Vec<String>)> {
+    if let Some(out) = args.out.as_deref().filter(|out| out.exists()) {
+        return Err(Error::usage(format!("the folder for the runs exists already: {}", out.display()))
+            .help("A run never writes over another. Name a folder that does not exist yet."));
+    }
+    let all = || (0..args.repeat.get()).flat_map(|_| scenarios);
+    let mut total: HashMap<&str, usize> = HashMap::new();
+    all().for_each(|(scenario, _)| *total.entry(&scenario.name).or_default() += 1);
+    let mut so_far: HashMap<&str, usize> = HashMap::new();
+    let planned = all().map(|(scenario, own)| {
+        let number = so_far.entry(&scenario.name).or_default();
+        *number += 1;
+        let name = if total.get(scenario.name.as_str()) == Some(&1) {
+            scenario.name.clone()
+        } else {
+            format!("{}-{number}", scenario.name)
+        };
+        let out = args.out.as_ref().map(|out| out.join(&name));
+        (Job { scenario, options: Options { out, ..args.options(own) } }, name)
+    });
+    Ok(planned.unzip())
+}
+
+/// A guest has one busy thread while it boots, and a lab mostly waits once its guests have booted.
+fn default_jobs() -> NonZeroUsize {
+    available_parallelism().map_or(NonZeroUsize::MIN, |processors| processors.saturating_add(1))
+}
+
+/// Tells of all that a lab does in one line, named `name`, where that line can change; else nothing.
+fn one_line(screen: &Screen, name: &str) -> Reporter {
+    if !screen.is_live() {
+        return Reporter::silent();
+    }
+    let (to, name) = (screen.reporter(), name.to_owned());
+    Reporter::new(move |told| {
+        let (id, what) = match told {
+            Progress::Began { id, what }
+            | Progress::Now { id, what, .. }
+            | Progress::Done { id, what }
+            | Progress::Failed { id, what } => (id, what),
+        };
+        to.now(&name, format!("{id}: {what}"), None);
+    })
+}
+
+/// Tells each error once, in full, with the runs that it ended.
+fn tell(errors: &[(&String, Error)]) {
+    let mut told: Vec<String> = Vec::new();
+    for (name, error) in errors {
+        let words = error.to_string();
+        if told.contains(&words) {
+            continue;
+        }
+        let others = errors.iter().filter(|(_, other)| other.to_string() == words).count() - 1;
+        let what = match others {
+            0 => format!("in {name}"),
+            n => format!("in {name} and {n} more"),
+        };
+        output::error(&error.clone().during(&what));
+        told.push(words);
+    }
+}

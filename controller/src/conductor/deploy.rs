@@ -1,0 +1,163 @@
+//! What is brought to a host before the steps go on: our guest programs, and the user's own.
+
+use super::lab::COMMAND_WITHIN;
+use crate::embedded;
+use crate::error::{Error, Result};
+use crate::own::{Needs, Placed};
+use crate::remote::{Session, quote};
+use crate::scenario::{Action, Scenario};
+use crate::timeline::Ended;
+use deadpeer_guest::PROGRAM_DIR;
+use std::time::Duration;
+
+/// An emulated host takes in this much in a second at the least, in bytes.
+const PACE: u64 = 512 << 10;
+
+/// Something to bring to a host.
+#[derive(Debug)]
+pub(super) enum Freight {
+    /// One of our guest programs, by its name.
+    Ours(&'static str),
+    /// A program of the user's own.
+    Own(Box<Placed>),
+}
+
+/// What steps from `from` on start on this host: what no step will start need not be brought.
+pub(super) fn needed(scenario: &Scenario, own: &[Placed], host: &str, from: usize) -> Vec<Freight> {
+    let started = scenario.steps.iter().skip(from).filter_map(|step| match &step.action {
+        Action::Start { program, .. } => scenario.programs.get_key_value(program),
+        _ => None,
+    });
+    let mut freight = Vec::new();
+    let mut seen = Vec::new();
+    for (name, program) in started.filter(|(_, program)| program.host == host) {
+        let Some(first) = program.command.first().filter(|first| !seen.contains(first)) else { continue };
+        seen.push(first);
+        if let Some(placed) = own.iter().find(|placed| placed.program == *name) {
+            freight.push(Freight::Own(Box::new(placed.clone())));
+        } else if let Some(ours) = embedded::guest_programs().find(|known| known == first) {
+            freight.push(Freight::Ours(ours));
+        }
+    }
+    freight
+}
+
+/// Brings it there, checked by its SHA-256 and safe from a power cut. Has the host say of the user's own whether they can
+/// be started.
+///
+/// # Errors
+/// It cannot be brought there; or, as wrong usage, it cannot be started there: with what it lacks.
+pub(super) fn deploy(session: &Session, host: &str, freight: &[Freight]) -> Result<()> {
+    for item in freight {
+        match item {
+            Freight::Ours(name) => {
+                let bytes = embedded::guest_program(name).unwrap_or_default();
+                session
+                    .upload(bytes, &format!("{PROGRAM_DIR}/{name}"), 0o755, COMMAND_WITHIN)
+                    .map_err(|e| e.during(&format!("uploading {name} to host '{host}'")))?;
+            }
+            Freight::Own(placed) => bring(session, host, placed)?,
+        }
+    }
+    Ok(())
+}
+
+fn bring(session: &Session, host: &str, placed: &Placed) -> Result<()> {
+    let (own, place) = (&placed.own, &placed.place);
+    let undertaking = format!("uploading {} to host '{host}'", own.path.display());
+    let folder = place.rsplit_once('/').map_or("/", |(folder, _)| folder);
+    session
+        .run(&format!("mkdir -p {}", quote(folder)), COMMAND_WITHIN)
+        .and_then(|output| output.success("making its folder"))
+        .map_err(|e| e.during(&undertaking))?;
+    let within = COMMAND_WITHIN + Duration::from_secs(own.bytes.len() as u64 / PACE);
+    session.upload(&own.bytes, place, 0o755, within).map_err(|e| e.during(&undertaking))?;
+    let Some(question) = question(&own.needs, place) else { return Ok(()) };
+    let answer = session.run(&question, COMMAND_WITHIN).map_err(|e| e.during(&undertaking))?;
+    if answer.ended == Ended::Exit(0) {
+        return Ok(());
+    }
+    Err(cannot_start(&answer.stderr, host, placed))
+}
+
+/// What to ask the host: it says on standard error what is missing. Nothing, if nothing can be.
+fn question(needs: &Needs, place: &str) -> Option<String> {
+    let there = |path: &str| {
+        let quoted = quote(path);
+        format!("[ -x {quoted} ] || {{ echo {quoted}: not found >&2; exit 1; }}")
+    };
+    match needs {
+        Needs::Nothing => None,
+        // The loader itself resolves every library and every version of its symbols, and starts nothing (ld.so(8)).
+        Needs::Loader(loader) => {
+            Some(format!("{}\nexec {} --list {} >/dev/null", there(loader), quote(loader), quote(place)))
+        }
+        Needs::Interpreter(interpreter, None) => Some(there(interpreter)),
+        Needs::Interpreter(interpreter, Some(sought)) => {
+            let quoted = quote(sought);
+            let found = format!("command -v {quoted} >/dev/null || {{ echo {quoted}: not found >&2; exit 1; }}");
+            Some(format!("{}\n{found}", there(interpreter)))
+        }
+    }
+}
+
+/// The error that tells what is missing, and how to do without it.
+fn cannot_start(words: &str, host: &str, placed: &Placed) -> Error {
+    let own = &placed.own;
+    let missing = missing(words);
+    let fact = match (&own.needs, missing) {
+        (Needs::Loader(_), Some(library)) if library.contains(".so") => {
+            format!("it needs the shared library {library}, which the host's image does not hold")
+        }
+        (Needs::Interpreter(..), Some(interpreter)) => {
+            format!("it needs the interpreter {interpreter}, which the host's image does not hold")
+        }
+        _ => "its loader refuses it".to_owned(),
+    };
+    let help = match own.needs {
+        Needs::Interpreter(..) => "The image holds sh and the tools of BusyBox; a static binary needs nothing.",
+        _ => {
+            "Link it statically: gcc -static, or for Rust the target x86_64-unknown-linux-musl. Or choose a --kernel of a\n\
+              suite whose libraries are as new as yours."
+        }
+    };
+    Error::usage(format!("{} cannot be started on host '{host}': {fact}", own.path.display()))
+        .detail(words.trim().to_owned())
+        .help(help)
+}
+
+/// What the loader (glibc's or musl's) or our own question says is missing.
+fn missing(words: &str) -> Option<&str> {
+    words.lines().find_map(|line| {
+        let glibc = || line.split_once("error while loading shared libraries: ")?.1.split(':').next();
+        let musl = || line.strip_prefix("Error loading shared library ")?.split(':').next();
+        glibc().or_else(musl).or_else(|| line.strip_suffix(": not found"))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_found_in_the_words_of_both_loaders_and_of_our_own() {
+        let glibc =
+            "./a: error while loading shared libraries: libfoo.so.1: cannot open shared object file: No such file";
+        assert_eq!(missing(glibc), Some("libfoo.so.1"));
+        let musl = "Error loading shared library libfoo.so.1: No such file or directory (needed by ./a)";
+        assert_eq!(missing(musl), Some("libfoo.so.1"));
+        assert_eq!(missing("/usr/bin/perl: not found\n"), Some("/usr/bin/perl"));
+        let version = "./a: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by ./a)";
+        assert_eq!(missing(version), None);
+    }
+
+    #[test]
+    fn the_question_starts_nothing_and_quotes_what_it_asks_for() {
+        assert_eq!(question(&Needs::Nothing, "/x"), None);
+        let asked = question(&Needs::Loader("/lib64/ld.so".into()), "/a b/srv").unwrap();
+        assert!(asked.ends_with("exec /lib64/ld.so --list '/a b/srv' >/dev/null"), "{asked}");
+        let asked = question(&Needs::Interpreter("/usr/bin/env".into(), Some("py thon".into())), "/x").unwrap();
+        assert!(asked.contains("[ -x /usr/bin/env ]") && asked.contains("command -v 'py thon' "), "{asked}");
+    }
+}

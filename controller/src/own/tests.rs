@@ -1,0 +1,97 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+use crate::error::Kind;
+
+const YAML: &str = "name: x\ntitle: X\nstory: Y\nhosts: { client: , server: , other: }\n\
+    programs:\n\
+    \x20 echo-server: { host: server, run: echo-server --sigchld wait }\n\
+    \x20 echo-client: { host: client, run: echo-client --alarm 3 192.0.2.2 9878 }\n\
+    \x20 one: { host: other, run: ping -c 3 server }\n\
+    \x20 two: { host: other, run: echo-client --poll server }\n\
+    steps: [{ start: echo-server }]\n\
+    expectations: [{ name: b, host: server, boot-id: kept, held: H, not-held: N }]\n";
+
+fn scenario() -> Scenario {
+    crate::scenario::parse("x.yaml", YAML).unwrap()
+}
+
+/// A folder with an executable script `srv` in it.
+fn folder() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("srv");
+    std::fs::write(&path, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+/// The command of the program that `given` takes the place of.
+fn command(given: &str) -> Vec<String> {
+    let (_folder, path) = folder();
+    let own = Own::parse(&given.replace("SRV", &path)).unwrap();
+    let mut scenario = scenario();
+    let placed = take_part(&mut scenario, &own).unwrap();
+    let command = scenario.programs[&placed.program].command.clone();
+    assert_eq!(command[0], placed.place);
+    command
+}
+
+#[test]
+fn arguments_are_the_users_where_there_are_any() {
+    let place = format!("{}/echo-client/srv", deadpeer_guest::OWN_DIR);
+    assert_eq!(command("echo-client=SRV 'a b' -x"), [place.as_str(), "a b", "-x"]);
+}
+
+#[test]
+fn else_they_are_those_of_the_scenario_without_the_options_of_our_own_programs() {
+    assert_eq!(command("client=SRV")[1..], ["192.0.2.2", "9878"]);
+    assert_eq!(command("server=SRV")[1..], [] as [&str; 0]);
+    assert_eq!(command("one=SRV")[1..], ["-c", "3", "server"]);
+    assert_eq!(command("two=SRV")[1..], ["server"]);
+}
+
+#[test]
+fn a_name_that_fits_nothing_or_two_is_refused_with_the_nearest() {
+    let (_folder, path) = folder();
+    for (name, help) in
+        [("servr", "did you mean server?"), ("other", "programs there are: echo-client"), ("xyz", "one, two")]
+    {
+        let own = Own::parse(&format!("{name}={path}")).unwrap();
+        assert_eq!(take_part(&mut scenario(), &own), None);
+        let error = no_place(&[scenario()], &own);
+        assert!(error.kind == Kind::Usage && error.help.as_ref().unwrap().contains(help), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_program_is_wrong_usage() {
+    let (folder, path) = folder();
+    let plain = folder.path().join("plain");
+    std::fs::write(&plain, "#!/bin/sh\n").unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(&text, "hello").unwrap();
+    std::fs::set_permissions(&text, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (given, why) in [
+        (path.clone(), "does not say which program"),
+        (format!("={path}"), "does not say which program"),
+        ("client=".to_owned(), "no first word"),
+        (format!("client={path} 'x"), "ends within"),
+        (format!("client={path} >x"), "would need a shell"),
+        (format!("client={path}x"), "No such file"),
+        (format!("client={}", folder.path().display()), "is a folder"),
+        ("client=/dev/null".to_owned(), "not a regular file"),
+        (format!("client={}", plain.display()), "is not executable"),
+        (format!("client={}", text.display()), "is no program"),
+    ] {
+        let error = Own::parse(&given).unwrap_err();
+        assert!(error.kind == Kind::Usage && error.to_string().contains(why), "{given}: {error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_without_being_read_whole() {
+    let (_folder, path) = folder();
+    File::options().write(true).open(&path).unwrap().set_len(LARGEST + 1).unwrap();
+    assert!(Own::parse(&format!("client={path}")).unwrap_err().fact.contains("larger than 64 MiB"));
+}

@@ -1,0 +1,102 @@
+//! The catalogue: every scenario that the project promises is there, and the guide lists them as they are.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod scenario;
+
+use deadpeer::scenario::{Scenario, parse};
+use std::collections::BTreeSet;
+
+const GUIDE: &str = "docs/guide.md";
+
+/// What the project promises: each way to die of UNP chapter 5, with the remedies.
+const PROMISED: [&str; 28] = [
+    "abort-before-accept",
+    "black-hole",
+    "cable-flap",
+    "connect-eintr",
+    "crash-reboot",
+    "crash-reboot-keepalive",
+    "five-clients-wait",
+    "five-clients-waitpid",
+    "host-crash-alarm",
+    "host-crash-keepalive-tuned",
+    "host-crash-rcvtimeo",
+    "host-crash-select",
+    "host-crash-user-timeout",
+    "host-unreachable",
+    "net-unreachable",
+    "normal-exit",
+    "server-killed",
+    "server-killed-late-read",
+    "server-killed-select",
+    "shutdown-stubborn",
+    "shutdown-systemd",
+    "shutdown-sysvinit",
+    "sigchld-eintr",
+    "sigchld-eintr-retry",
+    "sigchld-wait",
+    "sigpipe",
+    "sigpipe-caught",
+    "sigpipe-ignored",
+];
+
+/// All scenarios, in the order of the textbook's sections.
+fn scenarios() -> Vec<Scenario> {
+    let read = |(path, text): (std::path::PathBuf, String)| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        parse(&name, &text).unwrap_or_else(|problems| panic!("{problems}"))
+    };
+    let mut all: Vec<Scenario> = scenario::catalogue().into_iter().map(read).collect();
+    all.sort_by_key(|it| (place(it), it.name.clone()));
+    all
+}
+
+/// A section as numbers: 5.9 comes before 5.10.
+fn place(scenario: &Scenario) -> Vec<u32> {
+    let section = scenario.section.as_deref().expect("a section of the textbook");
+    section.split('.').map(|part| part.parse().unwrap()).collect()
+}
+
+#[test]
+fn every_promised_scenario_is_there() {
+    let there: BTreeSet<String> = scenarios().into_iter().map(|it| it.name).collect();
+    for name in PROMISED {
+        assert!(there.contains(name), "{name} is promised");
+    }
+}
+
+#[test]
+fn a_scenario_that_another_one_points_to_exists() {
+    let all = scenarios();
+    let names: BTreeSet<&str> = all.iter().map(|it| it.name.as_str()).collect();
+    for scenario in &all {
+        // "(see sigchld-wait)", "(server-killed-select)": words in brackets that look like a scenario's name.
+        let words = scenario.source.split(|c: char| !(c.is_ascii_lowercase() || c == '-' || c == '('));
+        for word in words.filter_map(|word| word.strip_prefix('(')).filter(|word| word.contains('-')) {
+            assert!(names.contains(word), "{}: there is no scenario '{word}'", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn every_scenario_teaches() {
+    for scenario in scenarios() {
+        assert!(scenario.textbook.is_some(), "{}: what does the textbook say?", scenario.name);
+        assert!(scenario.story.len() > 200, "{}: a story", scenario.name);
+    }
+}
+
+#[test]
+fn the_guide_lists_the_catalogue() {
+    let guide = scenario::read(GUIDE);
+    let (before, rest) = guide.split_once("<!-- catalogue -->\n").expect("the mark of the table's beginning");
+    let (_, after) = rest.split_once("<!-- end -->\n").expect("the mark of its end");
+    let mut table = "| scenario | what happens | UNP |\n|---|---|---|\n".to_owned();
+    for scenario in scenarios() {
+        let section = scenario.section.as_deref().unwrap_or_default();
+        table += &format!("| `{}` | {} | {section} |\n", scenario.name, scenario.title);
+    }
+    let wanted = format!("{before}<!-- catalogue -->\n{table}<!-- end -->\n{after}");
+    scenario::is_current(GUIDE, &wanted, "UPDATE_SCHEMA");
+}
