@@ -71,13 +71,15 @@ pub(super) fn conduct(
     });
     let ports: Vec<Port> = cards.collect();
     let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;
-    let guests = guests(scenario, found, folder, &recorder)?;
+    let guests = guests(scenario, found, folder, &recorder, options.witness)?;
     let mut lab = Lab {
         scenario,
         own: &options.own,
         guests,
         cable,
-        watch: Watch::new(source, interrupt.clone()).write_to(EventWriter::create(&folder.file("events.jsonl"))?),
+        watch: Watch::new(source, interrupt.clone())
+            .end_within(options.within)
+            .write_to(EventWriter::create(&folder.file("events.jsonl"))?),
         recorder,
         reporter,
         phases: std::mem::replace(phases, Phases::start()),
@@ -155,7 +157,13 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
     Ok(())
 }
 
-fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Recorder) -> Result<IndexMap<String, Guest>> {
+fn guests(
+    scenario: &Scenario,
+    found: &Found,
+    folder: &Folder,
+    recorder: &Recorder,
+    witnessed: bool,
+) -> Result<IndexMap<String, Guest>> {
     let accelerator = found.accelerator.accelerator;
     let keys = keys_for(scenario.hosts.len());
     let mut guests = IndexMap::new();
@@ -165,13 +173,14 @@ fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Record
             name: name.clone(),
             memory: host.memory,
             kernel: image.kernel.clone(),
-            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
+            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys, witnessed))?,
             base: image.disk.clone(),
             overlay: folder.private().join(format!("{name}.qcow2")),
             append: image::kernel_parameters(host.init, clock(accelerator)),
             control_mac: mac(CONTROL_MAC_LINK, n),
             accelerator,
             folder: folder.path().to_owned(),
+            recordings: witnessed.then(|| folder.private()),
             patience: qemu::PATIENCE,
         };
         let machine = Qemu::new(config, found.qemu.clone(), &found.qemu_img, recorder.clone())?;
@@ -194,7 +203,7 @@ fn guest(name: &str, nics: Vec<(u8, Mac)>, machine: Box<dyn Machine>, keys: Arc<
     }
 }
 
-fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
+fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys, witnessed: bool) -> Seed {
     let known = |(name, host): (&String, &Host)| -> Vec<_> {
         host.addresses.iter().map(|(ip, _)| (*ip, name.clone())).collect()
     };
@@ -203,10 +212,11 @@ fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
         hosts: scenario.hosts.iter().flat_map(known).collect(),
         addresses: host.addresses.iter().map(|(ip, prefix)| (format!("eth{}", link_of(*ip)), *ip, *prefix)).collect(),
         gateways: host.gateway.into_iter().collect(),
-        witness: embedded::guest_program("witness").unwrap_or_default().to_vec(),
         sysctl: sysctl(host),
         authorized_key: keys.client.authorized_line(),
         host_key: keys.host.dropbear_file(),
+        witness: embedded::guest_program("witness").unwrap_or_default(),
+        record: witnessed,
     }
 }
 

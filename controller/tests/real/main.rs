@@ -7,4 +7,5 @@
 mod bench;
 mod crash_reboot;
 mod faults;
+mod hostile;
 mod interrupts;

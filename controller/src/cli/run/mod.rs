@@ -67,6 +67,14 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "90 s", value_parser = scenario::parse_time)]
     pub(super) boot_within: Duration,
 
+    /// Within which time a run must be over; past it the lab has broken and the outcome is unknown
+    #[arg(long, value_name = "TIME", default_value = "1 h", value_parser = scenario::parse_time)]
+    pub(super) within: Duration,
+
+    /// Do without the kernels' testimony: to see what it costs
+    #[arg(long, hide = true)]
+    pub(super) no_witness: bool,
+
     /// What is written to standard output: the story, or result.json; of several runs the table, or all of it as JSON
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
@@ -149,6 +157,8 @@ impl RunArgs {
             own: own.to_vec(),
             accelerator: self.accel,
             boot_within: self.boot_within,
+            within: self.within,
+            witness: !self.no_witness,
         }
     }
 
