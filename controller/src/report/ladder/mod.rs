@@ -5,6 +5,7 @@
 
 mod arrow;
 mod draw;
+mod kernel;
 mod rows;
 mod words;
 

@@ -2,6 +2,7 @@
 
 use super::super::style::Paint;
 use super::super::text::span;
+use super::kernel;
 use super::words::{self, Extra, Label};
 use crate::scenario::Scenario;
 use crate::timeline::{Event, Frame, FrameKind, LabTime, MachineEvent, Segment, StepEvent, Verdict, What};
@@ -110,7 +111,11 @@ pub(super) fn rows(scenario: &Scenario, timeline: &[Event], hosts: &[&str]) -> V
             }
             What::Machine { host, event: done } => teller.machine(event.at, host, done),
             What::Wire(frame) => teller.frame(event.at, frame),
-            What::Kernel(_) => {}
+            What::Kernel(told) => {
+                if let Some((text, paint)) = kernel::said(told) {
+                    teller.note(event.at, &told.host, text, paint, None);
+                }
+            }
         }
     }
     teller.close_background();
