@@ -91,6 +91,7 @@ fn is_for_the_controller_alone(name: &OsString) -> bool {
     let prefixes = ["CARGO_PKG_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PROFILE_", "DEP_"];
     let names = [
         "CARGO_BUILD_TARGET",
+        "CARGO_INCREMENTAL",
         "CARGO_BUILD_TARGET_DIR",
         "CARGO_BUILD_RUSTFLAGS",
         "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",

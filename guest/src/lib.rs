@@ -13,7 +13,7 @@
 //! | `addresses` | a line per address of a link NIC: `eth0 192.0.2.2/24` |
 //! | `routes` | lines for `ip -batch`: `route add default via 192.0.2.254` |
 //! | `sysctl` | `name = value` lines for `sysctl -p` |
-//! | `witness` | an executable of ours: the [`attend`]ant of each program |
+//! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), and the [`attend`]ant of each program |
 //! | `authorized_keys` | the one public key that may log in as root |
 //! | `host_key` | dropbear's private ed25519 host key, made for this run |
 //!
@@ -21,7 +21,9 @@
 
 pub mod args;
 pub mod attend;
+pub mod recorder;
 pub mod signals;
+pub mod witness;
 pub mod wrap;
 
 /// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).

@@ -37,6 +37,10 @@ pub(super) struct BenchArgs {
     /// How the breakdown is written
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+
+    /// Do without the kernels' testimony: to see what it costs
+    #[arg(long, hide = true)]
+    pub(super) no_witness: bool,
 }
 
 /// # Errors
@@ -51,6 +55,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<ExitCode> {
             out: Some(home.path().join(number.to_string())),
             kernel: args.kernel.clone(),
             accelerator: args.accel,
+            witness: !args.no_witness,
             ..Options::default()
         };
         let screen = Screen::on_stderr(false);

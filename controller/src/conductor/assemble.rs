@@ -71,7 +71,7 @@ pub(super) fn conduct(
     });
     let ports: Vec<Port> = cards.collect();
     let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;
-    let guests = guests(scenario, found, folder, &recorder)?;
+    let guests = guests(scenario, found, folder, &recorder, options.witness)?;
     let mut lab = Lab {
         scenario,
         own: &options.own,
@@ -155,7 +155,13 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
     Ok(())
 }
 
-fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Recorder) -> Result<IndexMap<String, Guest>> {
+fn guests(
+    scenario: &Scenario,
+    found: &Found,
+    folder: &Folder,
+    recorder: &Recorder,
+    witnessed: bool,
+) -> Result<IndexMap<String, Guest>> {
     let accelerator = found.accelerator.accelerator;
     let keys = keys_for(scenario.hosts.len());
     let mut guests = IndexMap::new();
@@ -172,6 +178,7 @@ fn guests(scenario: &Scenario, found: &Found, folder: &Folder, recorder: &Record
             control_mac: mac(CONTROL_MAC_LINK, n),
             accelerator,
             folder: folder.path().to_owned(),
+            recordings: witnessed.then(|| folder.private()),
             patience: qemu::PATIENCE,
         };
         let machine = Qemu::new(config, found.qemu.clone(), &found.qemu_img, recorder.clone())?;

@@ -50,13 +50,15 @@ pub struct Options {
     pub accelerator: Choice,
     /// Within which time a guest must have booted.
     pub boot_within: Duration,
+    /// Have the guests' kernels testify. Without, there is no kernel evidence, and nothing that costs time for it.
+    pub witness: bool,
 }
 
 impl Default for Options {
     /// A folder under `runs/`, the default suite, and whichever accelerator works.
     fn default() -> Self {
         let boot_within = Duration::from_secs(90);
-        Self { out: None, kernel: None, own: Vec::new(), accelerator: Choice::default(), boot_within }
+        Self { out: None, kernel: None, own: Vec::new(), accelerator: Choice::default(), boot_within, witness: true }
     }
 }
 

@@ -44,11 +44,12 @@ fn common(clock: Clock) -> String {
     format!("console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests{clock}")
 }
 
-/// The command that shuts a host down in order and switches the machine off, as that init's administrator types it.
+/// The command that shuts a host down in order and switches the machine off, as that init's administrator types it. System V
+/// init's `shutdown` does the same after it has written a warning on every terminal (shutdown(8)), into what programs print.
 #[must_use]
 pub fn shutdown_command(init: Init) -> &'static str {
     match init {
-        Init::Sysvinit => "shutdown -h now",
+        Init::Sysvinit => "init 0",
         Init::Systemd => "systemctl poweroff",
     }
 }
@@ -57,7 +58,7 @@ pub fn shutdown_command(init: Init) -> &'static str {
 #[must_use]
 pub fn reboot_command(init: Init) -> &'static str {
     match init {
-        Init::Sysvinit => "shutdown -r now",
+        Init::Sysvinit => "init 6",
         Init::Systemd => "systemctl reboot",
     }
 }

@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::timeline::Ended;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 /// An Ethernet address.
 pub type Mac = [u8; 6];
@@ -73,6 +74,11 @@ pub trait Machine: Send {
     /// # Errors
     /// The machine is off.
     fn control_address(&self) -> Result<SocketAddr>;
+
+    /// The files that are its flight recorder's memory, one for each power-on, first to last: what the guest's witness recorded
+    /// (`deadpeer_guest::recorder`). The last one is being written while power is on; a reset continues it. None, if the machine
+    /// has no flight recorder.
+    fn recordings(&self) -> &[PathBuf];
 
     /// The last lines on the console, fit for a terminal; an unfinished line counts.
     fn console_tail(&self, lines: usize) -> String;

@@ -53,6 +53,7 @@ impl Bench {
             control_mac: [0x02, 0xde, 0xad, 0x00, 0xff, 0x01],
             accelerator: Accelerator::Tcg,
             folder: self.folder.path().to_owned(),
+            recordings: Some(self.folder.path().to_owned()),
             patience: Duration::from_secs(30),
         }
     }

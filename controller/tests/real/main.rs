@@ -8,3 +8,5 @@ mod bench;
 mod crash_reboot;
 mod faults;
 mod interrupts;
+mod own;
+mod several;

@@ -159,6 +159,7 @@ fn become_program(start: &Start) -> String {
     let words: Result<Vec<CString>, _> = start.command.iter().map(|word| CString::new(word.as_str())).collect();
     let Ok(words) = words else { return "its command contains a NUL byte".to_owned() };
     fresh_signals();
+    crate::witness::under_the_kernels_eyes(&start.name);
     start.mark.say(&Word::Started(getpid().as_raw().unsigned_abs()));
     let Err(errno) = nix::unistd::execvp(&words[0], &words);
     let more = match errno {

@@ -37,7 +37,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZeroU32,
 
-    /// How many labs run side by side, where there are several runs [default: one for each processor, and one]
+    /// How many labs run side by side, where there are several runs [default: one more than there
+    /// are processors, as far as memory goes]
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
 
@@ -75,6 +76,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
 
+    /// Do without the kernels' testimony: to see what it costs
+    #[arg(long, hide = true)]
+    pub(super) no_witness: bool,
+
     /// No progress and no ladder, only what was expected and what came of it
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -96,7 +101,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     let planned = own_programs(&args.programs, scenarios)?;
     match &planned[..] {
-        [(scenario, own)] if args.repeat.get() == 1 => one(args, scenario, own),
+        [(scenario, own)] if args.repeat.get() == 1 && !args.all => one(args, scenario, own),
         _ => several::run(args, &planned),
     }
 }
@@ -149,6 +154,7 @@ impl RunArgs {
             own: own.to_vec(),
             accelerator: self.accel,
             boot_within: self.boot_within,
+            witness: !self.no_witness,
         }
     }
 

@@ -8,7 +8,7 @@
 use super::Config;
 use crate::machine::{Accelerator, Mac};
 use std::os::fd::RawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What QEMU is not allowed to do (qemu(1), `-sandbox`).
 const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
@@ -20,7 +20,13 @@ pub struct Wiring {
     pub qmp: RawFd,
     /// The link NICs, link 0 first: address, and the machine's end of the cable.
     pub links: Vec<(Mac, RawFd)>,
+    /// The file that is the flight recorder's memory; none: the machine has no flight recorder.
+    pub recorder: Option<PathBuf>,
 }
+
+/// Size of the flight recorder's memory in MiB: some minutes of a busy guest, or far more of one that waits. A power of two, as
+/// PCI wants it.
+pub const RECORDER_MIB: u64 = 8;
 
 /// A PC without the parts that nobody here needs; each of them costs boot time. HPET and the PM timer stay: without them
 /// a busy host can make the guest's calibration of its clock fail, and the guest hang (kernel: arch/x86/kernel/tsc.c).
@@ -39,6 +45,9 @@ pub fn arguments(config: &Config, wiring: &Wiring) -> Vec<String> {
     }
     args.control(config.control_mac);
     args.randomness();
+    if let Some(file) = &wiring.recorder {
+        args.recorder(file);
+    }
     args.add("-chardev", format!("socket,id=qmp,fd={}", wiring.qmp));
     args.add("-mon", "chardev=qmp,mode=control");
     args.0.push("-S".to_owned());
@@ -108,6 +117,13 @@ impl Arguments {
     fn randomness(&mut self) {
         self.add("-object", "rng-random,id=random,filename=/dev/urandom");
         self.add("-device", "virtio-rng-pci,rng=random,disable-legacy=on");
+    }
+
+    /// Memory that the guest finds on its PCI bus and that is a file here: what it stored stays when this process dies.
+    fn recorder(&mut self, file: &Path) {
+        let file = escape(&file.display().to_string());
+        self.add("-object", format!("memory-backend-file,id=recorder,share=on,mem-path={file},size={RECORDER_MIB}M"));
+        self.add("-device", "ivshmem-plain,memdev=recorder");
     }
 
     /// The control NIC: a network of QEMU's own, from which nothing gets out and only SSH gets in.

@@ -19,6 +19,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -45,6 +46,7 @@ impl Life {
         recorder: Recorder,
         tail: Tail,
         links: Vec<Link>,
+        flight_recorder: Option<PathBuf>,
     ) -> Result<Self> {
         let fact = || format!("cannot prepare QEMU for '{}'", config.name);
         let (ours, theirs) = UnixStream::pair().broken(fact)?;
@@ -53,6 +55,7 @@ impl Life {
         let wiring = Wiring {
             qmp: theirs.as_raw_fd(),
             links: links.iter().map(|link| (link.mac, link.end.as_raw_fd())).collect(),
+            recorder: flight_recorder,
         };
         let count = links.len();
 

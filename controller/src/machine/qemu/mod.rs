@@ -23,17 +23,19 @@ mod qmp;
 mod usernet;
 mod watch;
 
-pub use arguments::{Wiring, arguments};
+pub use arguments::{RECORDER_MIB, Wiring, arguments};
 pub use find::{Info, NEWEST_MAJOR, OLDEST, Version};
 pub use probe::{Chosen, Kvm, PROBE_DEADLINE, Probe};
 
 use super::console::Tail;
 use super::{Accelerator, Link, Mac, Machine};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::timeline::{Ended, MachineEvent, Recorder, What};
 use life::Life;
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,6 +69,9 @@ pub struct Config {
     pub accelerator: Accelerator,
     /// The run's folder: `NAME.console.log` stays there, `NAME.pid` while QEMU lives.
     pub folder: PathBuf,
+    /// Where the flight recorder's files are put, `NAME.N.recorder` for the N-th power-on; none: the machine has no
+    /// flight recorder.
+    pub recordings: Option<PathBuf>,
     /// How long QEMU may take to answer: [`PATIENCE`].
     pub patience: Duration,
 }
@@ -96,6 +101,7 @@ pub struct Qemu {
     /// The process, once there was one; it may have ended.
     life: Option<Life>,
     control: Option<SocketAddr>,
+    recordings: Vec<PathBuf>,
 }
 
 impl Qemu {
@@ -106,7 +112,20 @@ impl Qemu {
     pub fn new(config: Config, qemu: Info, qemu_img: &Info, recorder: Recorder) -> Result<Self> {
         disk::create(qemu_img, &config.base, &config.overlay)?;
         let (tail, unplugged) = (Tail::default(), BTreeSet::new());
-        Ok(Self { config, qemu, recorder, tail, unplugged, life: None, control: None })
+        Ok(Self { config, qemu, recorder, tail, unplugged, life: None, control: None, recordings: Vec::new() })
+    }
+
+    /// A fresh flight recorder for the power-on that comes: what the last one holds may still be being read.
+    fn fresh_recorder(&mut self) -> Result<Option<PathBuf>> {
+        let Some(folder) = &self.config.recordings else { return Ok(None) };
+        let path = folder.join(format!("{}.{}.recorder", self.config.name, self.recordings.len() + 1));
+        let cannot = || format!("cannot make the flight recorder {}", path.display());
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&path).broken(cannot)?;
+        // Sparse: what is never recorded takes no room.
+        file.set_len(RECORDER_MIB << 20).broken(cannot)?;
+        self.recordings.push(path.clone());
+        Ok(Some(path))
     }
 
     /// The process, if power is on.
@@ -140,7 +159,8 @@ impl Machine for Qemu {
             }
         }
         self.control = None;
-        let life = Life::begin(&self.config, &self.qemu, self.recorder.clone(), self.tail.clone(), links)?;
+        let recorder = self.fresh_recorder()?;
+        let life = Life::begin(&self.config, &self.qemu, self.recorder.clone(), self.tail.clone(), links, recorder)?;
         let life = self.life.insert(life);
         // One that does not get on its feet is not left lying around; the error was made before it is ended.
         self.control = Some(life.go(&self.unplugged).inspect_err(|_| drop(life.cut_power()))?);
@@ -181,6 +201,10 @@ impl Machine for Qemu {
 
     fn evidence(&self) -> String {
         self.life.as_ref().map_or_else(|| "it was never powered on".to_owned(), Life::evidence)
+    }
+
+    fn recordings(&self) -> &[PathBuf] {
+        &self.recordings
     }
 
     fn pid(&self) -> Option<u32> {

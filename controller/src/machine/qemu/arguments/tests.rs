@@ -15,6 +15,7 @@ fn config() -> Config {
         control_mac: [0x02, 0xde, 0xad, 0x00, 0xff, 0x02],
         accelerator: Accelerator::Tcg,
         folder: "/runs/1".into(),
+        recordings: Some("/runs/1".into()),
         patience: Duration::from_secs(10),
     }
 }
@@ -23,6 +24,7 @@ fn wiring() -> Wiring {
     Wiring {
         qmp: 11,
         links: vec![([0x02, 0xde, 0xad, 0x00, 0x00, 0x02], 12), ([0x02, 0xde, 0xad, 0x00, 0x01, 0x02], 13)],
+        recorder: Some("/runs/1/server.1.recorder".into()),
     }
 }
 
@@ -67,6 +69,12 @@ fn an_accelerator_makes_no_difference_but_itself_and_the_processor() {
 fn a_comma_in_a_path_does_not_end_it() {
     let args = arguments(&Config { overlay: "/runs/a,b=c/disk".into(), ..config() }, &wiring());
     assert!(script(&args).contains("filename=/runs/a,,b=c/disk,cache"), "{args:?}");
+}
+
+#[test]
+fn a_machine_without_a_recorder_has_no_such_memory() {
+    let args = arguments(&config(), &Wiring { recorder: None, ..wiring() });
+    assert!(!script(&args).contains("ivshmem") && !script(&args).contains("memory-backend"), "{args:?}");
 }
 
 #[test]

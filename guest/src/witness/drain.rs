@@ -1,0 +1,200 @@
+//! Copies what the kernel traced to the flight recorder, as soon as may be and as cheaply.
+//!
+//! The first event wakes the witness. It then sleeps a little, so that what follows is copied in one go, and copies until all
+//! buffers are empty. How long it sleeps depends on how long copying took: it never takes more than a small part of the
+//! machine's time, and what a power cut can catch unread is what happened in the last few milliseconds.
+
+use super::{cpus, page_size, tracefs};
+use crate::recorder::{Instance, Record, Writer};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
+use std::convert::Infallible;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// The witness sleeps so many times as long as it last worked ...
+const REST: u32 = 20;
+
+/// ... but not less, nor more, than this.
+const REST_AT_LEAST: Duration = Duration::from_millis(2);
+const REST_AT_MOST: Duration = Duration::from_millis(20);
+
+/// When nothing happens, it says so this often, in milliseconds.
+const SIGN_OF_LIFE: u16 = 100;
+
+/// The kernel's counters are read at most this often, unless a page says that events were lost before it.
+const COUNTERS_EVERY: Duration = Duration::from_secs(1);
+
+/// Pages that are copied from one buffer before the others have their turn: more than a buffer holds.
+const AT_ONCE: usize = 1024;
+
+/// A trace buffer: of one instance, for one processor.
+struct Buffer {
+    instance: Instance,
+    cpu: u32,
+    pages: File,
+    stats: PathBuf,
+    /// The counters as last recorded.
+    told: String,
+}
+
+/// Copies until something fails; that is returned.
+pub(super) fn drain(root: &Path, writer: &mut Writer<'_>) -> io::Error {
+    let Err(error) = try_drain(root, writer);
+    error
+}
+
+fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
+    let layout = Layout::read(root)?;
+    let mut buffers = Vec::new();
+    for instance in Instance::ALL {
+        for cpu in 0..cpus() {
+            let folder = tracefs::folder(root, instance).join(format!("per_cpu/cpu{cpu}"));
+            let nonblocking = nix::libc::O_NONBLOCK;
+            let pages = OpenOptions::new().read(true).custom_flags(nonblocking).open(folder.join("trace_pipe_raw"))?;
+            buffers.push(Buffer { instance, cpu, pages, stats: folder.join("stats"), told: String::new() });
+        }
+    }
+    let mut page = vec![0; page_size() as usize];
+    let mut counted = Instant::now();
+    loop {
+        let began = Instant::now();
+        // Before they are looked into: what happens meanwhile may or may not be found.
+        let until = boot_time()?;
+        let (mut empty, mut lost) = (true, false);
+        for buffer in &mut buffers {
+            let (emptied, missed) = copy(buffer, &mut page, &layout, writer)?;
+            empty &= emptied;
+            lost |= missed;
+        }
+        if empty {
+            writer.append(&Record::Drained { until }).map_err(io::Error::other)?;
+        }
+        if lost || counted.elapsed() >= COUNTERS_EVERY {
+            counted = Instant::now();
+            buffers.iter_mut().try_for_each(|buffer| count(buffer, writer))?;
+        }
+        sleep((began.elapsed() * REST).clamp(REST_AT_LEAST, REST_AT_MOST));
+        let mut waited: Vec<_> = buffers.iter().map(|it| PollFd::new(it.pages.as_fd(), PollFlags::POLLIN)).collect();
+        poll(&mut waited, PollTimeout::from(SIGN_OF_LIFE))?;
+    }
+}
+
+/// Copies what is in a buffer: whether it is empty now, and whether the kernel says that events were lost.
+fn copy(buffer: &mut Buffer, page: &mut [u8], layout: &Layout, writer: &mut Writer<'_>) -> io::Result<(bool, bool)> {
+    let mut lost = false;
+    for _ in 0..AT_ONCE {
+        let length = match buffer.pages.read(page) {
+            Ok(0) => return Ok((true, lost)),
+            Ok(length) => length,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok((true, lost)),
+            Err(e) => return Err(e),
+        };
+        let (used, missed) = layout.used(&page[..length]);
+        lost |= missed;
+        let record = Record::Page { instance: buffer.instance, cpu: buffer.cpu, bytes: page[..used].to_vec() };
+        writer.append(&record).map_err(io::Error::other)?;
+    }
+    Ok((false, lost))
+}
+
+/// Records the kernel's counters of a buffer if they tell of a loss that was not told before.
+fn count(buffer: &mut Buffer, writer: &mut Writer<'_>) -> io::Result<()> {
+    let stats = tracefs::read(&buffer.stats)?;
+    let losses = losses(&stats);
+    if losses != buffer.told {
+        let record = Record::Loss { instance: buffer.instance, cpu: buffer.cpu, stats };
+        writer.append(&record).map_err(io::Error::other)?;
+        buffer.told = losses;
+    }
+    Ok(())
+}
+
+/// The counters of losses that are not nought (kernel: kernel/trace/trace.c, `tracing_stats_read`).
+fn losses(stats: &str) -> String {
+    let kinds = ["overrun: ", "commit overrun: ", "dropped events: "];
+    stats.lines().filter(|line| kinds.iter().any(|kind| line.starts_with(kind)) && !line.ends_with(": 0")).collect()
+}
+
+fn boot_time() -> io::Result<u64> {
+    let now = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME)?);
+    u64::try_from(now.as_nanos()).map_err(io::Error::other)
+}
+
+/// Where in a page it says how much of it is used, as `events/header_page` tells.
+#[derive(Debug, PartialEq, Eq)]
+struct Layout {
+    commit: usize,
+    data: usize,
+}
+
+impl Layout {
+    fn read(root: &Path) -> io::Result<Self> {
+        let text = tracefs::read(&root.join("events/header_page"))?;
+        Self::parse(&text)
+            .ok_or_else(|| io::Error::other("the kernel does not describe the pages of its trace buffers"))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let offset = |field: &str| {
+            let line = text.lines().find(|line| line.contains(field))?;
+            line.split("offset:").nth(1)?.split(';').next()?.trim().parse().ok()
+        };
+        Some(Self { commit: offset(" commit;")?, data: offset(" data;")? })
+    }
+
+    /// How much of a page to keep, and whether events are missing before it.
+    ///
+    /// Two bits of the length tell of missing events, and of their number standing behind the last one (kernel:
+    /// kernel/trace/ring_buffer.c, `RB_MISSED_EVENTS` and `RB_MISSED_STORED`).
+    fn used(&self, page: &[u8]) -> (usize, bool) {
+        let Some(commit) = page.get(self.commit..self.commit + 4) else { return (page.len(), false) };
+        let commit = u32::from_le_bytes([commit[0], commit[1], commit[2], commit[3]]);
+        let (missed, stored) = (commit & 1 << 31 != 0, commit & 1 << 30 != 0);
+        let used = self.data + (commit & ((1 << 27) - 1)) as usize + if stored { 8 } else { 0 };
+        (used.min(page.len()), missed)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Of Linux 6.12.
+    const HEADER_PAGE: &str = "\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;\n\
+                               \tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;\n\
+                               \tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;\n\
+                               \tfield: char data;\toffset:16;\tsize:4080;\tsigned:1;\n";
+
+    #[test]
+    fn only_the_used_part_of_a_page_is_kept() {
+        let layout = Layout::parse(HEADER_PAGE).unwrap();
+        assert_eq!(layout, Layout { commit: 8, data: 16 });
+        let used = |commit: u32| {
+            let mut page = vec![0; 4096];
+            page[8..12].copy_from_slice(&commit.to_le_bytes());
+            layout.used(&page)
+        };
+        assert_eq!(used(0), (16, false));
+        assert_eq!(used(100), (116, false));
+        assert_eq!(used(100 | 1 << 31), (116, true));
+        assert_eq!(used(100 | 1 << 31 | 1 << 30), (124, true));
+        assert_eq!(used(4080 | 1 << 31 | 1 << 30), (4096, true), "the number of missing events did not fit");
+        assert_eq!(layout.used(&[0; 10]), (10, false));
+        assert_eq!(Layout::parse("\tfield: u64 timestamp;\toffset:0;"), None);
+    }
+
+    #[test]
+    fn counters_are_told_when_they_tell_of_a_loss() {
+        let stats = "entries: 7\noverrun: 0\ncommit overrun: 0\nbytes: 420\ndropped events: 0\nread events: 12\n";
+        assert_eq!(losses(stats), "");
+        assert_eq!(losses(&stats.replace("overrun: 0", "overrun: 3")), "overrun: 3commit overrun: 3");
+        assert_eq!(losses(&stats.replace("events: 0", "events: 10")), "dropped events: 10");
+    }
+}

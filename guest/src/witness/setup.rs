@@ -1,0 +1,85 @@
+//! Has the kernel trace.
+
+use super::events::{self, Event};
+use super::{problem, tracefs};
+use crate::recorder::{Instance, Record};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Size of an instance's trace buffer per processor, in KiB: what may happen while the witness does not come to read.
+const BUFFER_KIB: u32 = 1024;
+
+/// Settings of an instance: file, word, what for.
+const SETTINGS: &[(&str, &str, &str)] = &[
+    ("trace_clock", "boot", "CLOCK_BOOTTIME: it goes on while the machine sleeps, and nobody sets it"),
+    ("buffer_percent", "0", "the witness wakes with the first event, not when the buffer is half full"),
+];
+
+/// What the kernel was brought to trace.
+#[derive(Debug, Default)]
+pub(super) struct Setup {
+    /// Events that are switched on.
+    names: BTreeSet<String>,
+}
+
+/// Sets up both instances. What cannot be done is added to `problems`.
+pub(super) fn set_up(root: &Path, problems: &mut Vec<Record>) -> Setup {
+    let mut note = |what: &str, done: io::Result<()>| {
+        if let Err(error) = &done {
+            problems.push(problem(what, error));
+        }
+        done.is_ok()
+    };
+    for instance in Instance::ALL {
+        let folder = tracefs::folder(root, instance);
+        let made = fs::create_dir(&folder).or_else(|e| if folder.is_dir() { Ok(()) } else { Err(e) });
+        if !note(instance.name(), made) {
+            continue;
+        }
+        note("buffer_size_kb", tracefs::add(&folder.join("buffer_size_kb"), &BUFFER_KIB.to_string()));
+        for (file, word, _) in SETTINGS {
+            note(file, tracefs::add(&folder.join(file), word));
+        }
+    }
+    // An empty list would mean everybody.
+    let programs = tracefs::folder(root, Instance::Programs);
+    note("set_event_pid", tracefs::add(&programs.join("set_event_pid"), &nobody().to_string()));
+    note("event-fork", tracefs::add(&programs.join("options/event-fork"), "1"));
+    note(events::ACCEPTED, tracefs::add(&root.join("kprobe_events"), events::ACCEPTED_PROBE));
+
+    let mut setup = Setup::default();
+    for Event { instance, name, filter } in events::all() {
+        let event = tracefs::folder(root, instance).join("events").join(&name);
+        let filtered = if filter.is_empty() { Ok(()) } else { tracefs::add(&event.join("filter"), filter) };
+        let on = filtered.and_then(|()| tracefs::add(&event.join("enable"), "1"));
+        if note(&name, on) {
+            setup.names.insert(name);
+        }
+    }
+    setup
+}
+
+impl Setup {
+    /// The kernel's descriptions of everything that it traces: name and text.
+    pub(super) fn formats(&self, root: &Path, problems: &mut Vec<Record>) -> Vec<(String, String)> {
+        let mut read = |name: &str, file: &str| match tracefs::read(&root.join("events").join(file)) {
+            Ok(text) => Some((name.to_owned(), text)),
+            Err(error) => {
+                problems.push(problem(name, &error));
+                None
+            }
+        };
+        let headers = ["header_page", "header_event"].iter().filter_map(|name| read(name, name)).collect::<Vec<_>>();
+        let names = self.names.iter().map(String::as_str).chain(["ftrace/print"]);
+        let events = names.filter_map(|name| read(name, &format!("{name}/format"))).collect::<Vec<_>>();
+        [headers, events].concat()
+    }
+}
+
+/// A process id that nobody has: the last that this kernel would give.
+fn nobody() -> u32 {
+    let most = fs::read_to_string("/proc/sys/kernel/pid_max").ok().and_then(|text| text.trim().parse::<u32>().ok());
+    most.unwrap_or(32768).saturating_sub(1)
+}
