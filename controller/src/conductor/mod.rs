@@ -10,6 +10,7 @@ mod deploy;
 mod folder;
 mod guest;
 mod interrupt;
+mod kernels;
 mod lab;
 mod outcome;
 mod phases;
