@@ -89,7 +89,9 @@ fn schemas_are_json_schemas() {
 fn completions_know_every_verb() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let assert = controller(&format!("completions {shell}")).assert().code(0).stderr("");
-        for verb in ["run", "list", "show", "check", "image", "doctor", "bench", "schema", "completions", "man"] {
+        for verb in
+            ["run", "list", "show", "check", "image", "doctor", "bench", "textbook", "schema", "completions", "man"]
+        {
             assert!(String::from_utf8_lossy(&assert.get_output().stdout).contains(verb), "{shell}: {verb}");
         }
     }

@@ -13,9 +13,8 @@
 //! | `addresses` | a line per address of a link NIC: `eth0 192.0.2.2/24` |
 //! | `routes` | lines for `ip -batch`: `route add default via 192.0.2.254` |
 //! | `sysctl` | `name = value` lines for `sysctl -p` |
+//! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), and the [`attend`]ant of each program |
 //! | `authorized_keys` | the one public key that may log in as root |
-//! | `witness` | an executable of ours: the [`witness`], and the [`attend`]ant of each program |
-//! | `record` | an empty file: the witness is to record. Missing where nothing is |
 //! | `host_key` | dropbear's private ed25519 host key, made for this run |
 //!
 //! A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial console once SSH answers.

@@ -22,6 +22,7 @@ mod schema;
 mod show;
 #[cfg(test)]
 mod tests;
+mod textbook;
 
 use crate::error::{Kind, Result};
 use crate::scenario::Catalogue;
@@ -67,6 +68,7 @@ enum Command {
     Image(image::ImageArgs),
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
+    Textbook(textbook::TextbookArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -107,6 +109,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Image(args) => image::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Textbook(args) => textbook::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

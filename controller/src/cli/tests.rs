@@ -35,6 +35,7 @@ fn help_is_what_users_were_told() {
         "image remove",
         "doctor",
         "bench",
+        "textbook",
         "schema",
         "completions",
         "man",

@@ -173,7 +173,7 @@ fn guests(
             name: name.clone(),
             memory: host.memory,
             kernel: image.kernel.clone(),
-            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys, witnessed))?,
+            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
             base: image.disk.clone(),
             overlay: folder.private().join(format!("{name}.qcow2")),
             append: image::kernel_parameters(host.init, clock(accelerator)),
@@ -203,7 +203,7 @@ fn guest(name: &str, nics: Vec<(u8, Mac)>, machine: Box<dyn Machine>, keys: Arc<
     }
 }
 
-fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys, witnessed: bool) -> Seed {
+fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
     let known = |(name, host): (&String, &Host)| -> Vec<_> {
         host.addresses.iter().map(|(ip, _)| (*ip, name.clone())).collect()
     };
@@ -212,11 +212,10 @@ fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys, witnessed
         hosts: scenario.hosts.iter().flat_map(known).collect(),
         addresses: host.addresses.iter().map(|(ip, prefix)| (format!("eth{}", link_of(*ip)), *ip, *prefix)).collect(),
         gateways: host.gateway.into_iter().collect(),
+        witness: embedded::guest_program("witness").unwrap_or_default().to_vec(),
         sysctl: sysctl(host),
         authorized_key: keys.client.authorized_line(),
         host_key: keys.host.dropbear_file(),
-        witness: embedded::guest_program("witness").unwrap_or_default(),
-        record: witnessed,
     }
 }
 

@@ -53,6 +53,12 @@ pub(super) fn pretty_name(os_release: &str) -> Option<String> {
     Some(value.trim().trim_matches(['"', '\'']).to_owned())
 }
 
+/// Memory in MiB that is available for new programs, if the kernel says so.
+#[must_use]
+pub fn available_memory() -> Option<u64> {
+    memory(&read_to_string("/proc/meminfo").ok()?).map(|(_, available)| available)
+}
+
 /// All and available memory in MiB, of a `/proc/meminfo`.
 pub(super) fn memory(meminfo: &str) -> Option<(u64, u64)> {
     let mebibytes = |name: &str| {

@@ -16,16 +16,14 @@ pub struct Seed {
     pub addresses: Vec<(String, IpAddr, u8)>,
     /// Where what is not for a link goes: default gateways, one of a family at most.
     pub gateways: Vec<IpAddr>,
+    /// The witness, a static executable (`embedded::guest_program`).
+    pub witness: Vec<u8>,
     /// Kernel parameters by the names that sysctl(8) gives them, applied before SSH is up.
     pub sysctl: BTreeMap<String, String>,
     /// The one public key that may log in as root, one line as in sshd(8)'s `authorized_keys`.
     pub authorized_key: String,
     /// Dropbear's private host key, for this run alone (`remote::HostKey`).
     pub host_key: Vec<u8>,
-    /// The witness, a static executable (`embedded::guest_program`): it attends the programs.
-    pub witness: &'static [u8],
-    /// The kernel is to testify.
-    pub record: bool,
 }
 
 /// The seed as bytes to be appended to [`super::Image::initrd`]'s, as they are.
@@ -56,10 +54,7 @@ pub fn seed(seed: &Seed) -> Vec<u8> {
     archive.file("seed/hosts", 0o644, hosts.as_bytes());
     archive.file("seed/routes", 0o644, routes.as_bytes());
     archive.file("seed/sysctl", 0o644, sysctl.as_bytes());
-    archive.file("seed/witness", 0o755, seed.witness);
-    if seed.record {
-        archive.file("seed/record", 0o644, b"");
-    }
+    archive.file("seed/witness", 0o755, &seed.witness);
     archive.finish()
 }
 
@@ -80,11 +75,10 @@ mod tests {
                 ("eth0".into(), "2001:db8::2".parse().unwrap(), 64),
             ],
             gateways: vec!["192.0.2.254".parse().unwrap(), "2001:db8::fe".parse().unwrap()],
+            witness: b"\x7fELF".into(),
             sysctl: BTreeMap::from([("net.ipv4.tcp_retries2".into(), "5".into())]),
             authorized_key: "ssh-ed25519 AAAA run".into(),
             host_key: vec![1; 83],
-            witness: b"\x7fELF its code",
-            record: true,
         }
     }
 
@@ -100,10 +94,8 @@ mod tests {
             "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n192.0.2.1 client\n2001:db8::2 server\n",
             "net.ipv4.tcp_retries2 = 5\n",
             "route add default via 192.0.2.254\nroute add default via 2001:db8::fe\n",
-            "ssh-ed25519 AAAA run\n",
             "seed/witness\0",
-            "seed/record\0",
-            "\u{7f}ELF its code",
+            "ssh-ed25519 AAAA run\n",
         ] {
             assert!(text.contains(part), "{part:?} is missing in {text:?}");
         }

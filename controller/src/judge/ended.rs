@@ -14,7 +14,9 @@ pub(super) fn find(view: &View<'_>, program: &str, how: &ProgramEnd, when: &Mome
     }
     let inside: Vec<(LabTime, &Ended)> = ends(view, program).filter(|(at, _)| window.holds(*at)).collect();
     if let Some((at, end)) = inside.iter().find(|(at, end)| fits(view, program, how, *at, end)) {
+        let value = (*how == ProgramEnd::Any).then(|| end.to_string());
         return Finding::held(format!("{program} {} at {at} s.", told(view, program, *at, end)))
+            .value(value)
             .evidence(evidence(view, program, *at, end));
     }
     let unseen = inside.iter().find(|(at, end)| is_lost(end) && died_with_host(view, program, *at).is_none());

@@ -13,8 +13,8 @@ pub struct Errno {
     pub source: &'static str,
 }
 
-/// The errors by which Linux tells a program that the other side is dead, or was.
-const TABLE: [Errno; 6] = [
+/// The errors by which Linux tells a program that the other side is dead, or was, and those that come on the way to it.
+const TABLE: [Errno; 10] = [
     Errno {
         name: "ECONNRESET",
         text: "Connection reset by peer",
@@ -50,6 +50,30 @@ const TABLE: [Errno; 6] = [
         text: "Broken pipe",
         meaning: "the program wrote to a connection already known to be dead, or shut down by itself for writing",
         source: "RFC 9293 section 3.10.2; write(2), SIGPIPE",
+    },
+    Errno {
+        name: "EINTR",
+        text: "Interrupted system call",
+        meaning: "a signal was handled while the call waited, and its handler was not installed with SA_RESTART",
+        source: "signal(7), Interruption of system calls",
+    },
+    Errno {
+        name: "EAGAIN",
+        text: "Resource temporarily unavailable",
+        meaning: "there was nothing to do at once, and the call was not to wait, or not any longer (SO_RCVTIMEO)",
+        source: "recv(2); socket(7), SO_RCVTIMEO",
+    },
+    Errno {
+        name: "EINPROGRESS",
+        text: "Operation now in progress",
+        meaning: "the connection is still being made: writability tells when that is over, and SO_ERROR how it went",
+        source: "connect(2)",
+    },
+    Errno {
+        name: "ECONNABORTED",
+        text: "Software caused connection abort",
+        meaning: "the connection was ended before it was accepted",
+        source: "accept(2); accept(3p)",
     },
 ];
 

@@ -6,7 +6,7 @@
 //!
 //! A claim that something *was* seen holds as soon as it was seen, even if the lab broke later. A claim that
 //! something was *not* seen holds only if the time it speaks of was watched to its end: a run that broke off
-//! proves no absence. What can be judged neither way is `held: None`, which makes the run *unknown*.
+//! proves no absence. The same goes for what a host's kernel told, where that kernel's trace has a gap. What can be judged neither way is `held: None`, which makes the run *unknown*.
 //!
 //! ```
 //! use deadpeer::judge::{outcome, judge, Outcome};
@@ -26,14 +26,17 @@ mod ended;
 mod errno;
 mod flow;
 mod host;
+mod kernel;
 mod printed;
 mod segments;
+mod turned;
 mod verdict;
 mod view;
 mod words;
 
 pub use errno::{Errno, errnos_in};
 pub use flow::fits;
+pub use turned::{Turned, turned_around};
 pub use verdict::{Evidence, Judged, Outcome, outcome};
 pub use words::frame;
 
@@ -72,8 +75,7 @@ fn find(view: &View<'_>, expectation: &Expectation) -> Finding {
         Claim::Segment(claim) => segments::find(view, claim),
         Claim::BootIdChanged { host, changed } => host::boot_id(view, host, *changed),
         Claim::CarrierLost { host, lost } => host::carrier(view, host, *lost),
-        Claim::Kernel(_) | Claim::Zombies { .. } => {
-            Finding::unknown("The word of a host's kernel is not judged yet.", None)
-        }
+        Claim::Kernel(claim) => kernel::find(view, claim),
+        Claim::Zombies { program, count, before } => kernel::zombies(view, program, *count, *before),
     }
 }

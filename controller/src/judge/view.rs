@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::scenario::{Moment, Scenario};
-use crate::timeline::{Event, Frame, LabTime, MachineEvent, ProgramEvent, StepEvent, What};
+use crate::timeline::{Event, Frame, KernelEvent, LabTime, MachineEvent, ProgramEvent, StepEvent, What};
 
 /// A timeline in order of time, beside its scenario.
 pub(super) struct View<'a> {
@@ -29,6 +29,11 @@ impl Window {
     /// Whether `at` lies in it.
     pub(super) fn holds(&self, at: LabTime) -> bool {
         self.from.is_some_and(|from| from <= at) && self.is_before_end(at)
+    }
+
+    /// The first instant after it; that of the run's end where it ends with the run.
+    pub(super) fn until(&self, view: &View<'_>) -> LabTime {
+        self.until.unwrap_or(LabTime(view.end.0.saturating_add(1)))
     }
 
     /// Whether `at` lies before its end, be it before its beginning or not.
@@ -83,6 +88,14 @@ impl<'a> View<'a> {
     pub(super) fn frames(&self) -> impl DoubleEndedIterator<Item = (LabTime, &'a Frame)> {
         self.events.iter().filter_map(|e| match &e.what {
             What::Wire(frame) => Some((e.at, &**frame)),
+            _ => None,
+        })
+    }
+
+    /// What the host's kernel told.
+    pub(super) fn kernel<'b>(&'b self, host: &'b str) -> impl DoubleEndedIterator<Item = (LabTime, &'a KernelEvent)> {
+        self.events.iter().filter_map(move |e| match &e.what {
+            What::Kernel(event) if event.host == host => Some((e.at, &**event)),
             _ => None,
         })
     }

@@ -23,6 +23,7 @@ mod style;
 mod summary;
 pub mod terminal;
 mod text;
+mod textbook;
 mod time;
 
 pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
@@ -36,4 +37,5 @@ pub use result::{
 };
 pub use style::Style;
 pub use summary::summary;
+pub use textbook::{Told, textbook};
 pub use time::rfc3339;

@@ -35,8 +35,8 @@ pub use names::nearest;
 pub use problem::{Problem, Problems, render};
 pub use resolve::command_words;
 pub use units::{parse_time, show_time};
+pub(crate) use words::{call_word, noun, zombies};
 pub use words::{claim, describe, summary};
-pub(crate) use words::{noun, zombies};
 
 /// Checks the text of a scenario. `file_name` is for the errors alone.
 ///

@@ -21,6 +21,26 @@ pub struct KernelEvent {
     pub fact: KernelFact,
 }
 
+/// What the testimony of a host's kernel is worth, for one boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct KernelAccount {
+    /// The kernel's id of that boot.
+    pub boot_id: String,
+    /// The kernel's release (`uname -r`).
+    pub kernel: String,
+    /// Trace events that were read.
+    pub events: u64,
+    /// Trace events that are known to be lost; each loss of unknown size counts as one.
+    pub lost: u64,
+    /// How wrong a time of its events may be on the lab's clock: nanoseconds to either side, at worst.
+    pub clock_error: Option<u64>,
+    /// For a machine that died or was switched off: so many nanoseconds before that, the last of what its kernel had
+    /// traced had been saved. What happened in them may be missing.
+    pub unread: Option<u64>,
+    /// What this kernel could not tell, in words.
+    pub problems: Vec<String>,
+}
+
 /// A process of a guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Process {

@@ -12,8 +12,8 @@ mod segment;
 pub use clock::{Clock, LabTime};
 pub use event::{Ended, Event, MachineEvent, ProgramEvent, StepEvent, What};
 pub use kernel::{
-    Call, CallResult, Connection, Descriptor, DescriptorKind, Disposition, KernelEvent, KernelFact, Process,
-    SignalOutcome, TcpState,
+    Call, CallResult, Connection, Descriptor, DescriptorKind, Disposition, KernelAccount, KernelEvent, KernelFact,
+    Process, SignalOutcome, TcpState,
 };
 pub use segment::{Flags, Frame, FrameKind, Segment, Verdict};
 

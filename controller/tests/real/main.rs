@@ -9,3 +9,5 @@ mod crash_reboot;
 mod faults;
 mod hostile;
 mod interrupts;
+mod own;
+mod several;

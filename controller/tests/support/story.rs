@@ -36,6 +36,11 @@ impl Story {
         self
     }
 
+    /// When what follows happens.
+    pub fn now(&self) -> LabTime {
+        self.now
+    }
+
     pub fn note(&mut self, what: What) -> &mut Self {
         self.events.push(Event { at: self.now, what });
         self

@@ -32,6 +32,7 @@ pub use word::{Mark, Word};
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::unistd::{getpid, getppid};
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 /// What is to be started.
@@ -65,9 +66,12 @@ pub fn attend(arguments: impl Iterator<Item = String>) -> i32 {
     }
 }
 
-/// What init executes for a service: this process becomes the program. Returns if it cannot.
-pub fn become_service(name: &str) -> i32 {
-    service::become_it(name)
+/// What init executes for a service: this process becomes the program. `arguments`: the service's name.
+pub fn become_service(mut arguments: impl Iterator<Item = String>) -> i32 {
+    match arguments.next() {
+        Some(name) => service::become_it(&name),
+        None => crate::wrap::EX_USAGE,
+    }
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Start, &'static str> {
@@ -150,15 +154,18 @@ fn fresh_signals() {
     let _ = SigSet::all().thread_unblock();
 }
 
-/// Becomes the program: tells its process id and executes it, under the kernel's eyes. Returns only the reason why not.
+/// Becomes the program: tells its process id and executes it. Returns only the reason why not.
 fn become_program(start: &Start) -> String {
+    let words: Result<Vec<CString>, _> = start.command.iter().map(|word| CString::new(word.as_str())).collect();
+    let Ok(words) = words else { return "its command contains a NUL byte".to_owned() };
     fresh_signals();
+    crate::witness::under_the_kernels_eyes(&start.name);
     start.mark.say(&Word::Started(getpid().as_raw().unsigned_abs()));
-    let error = crate::witness::launch(&start.name, &start.command);
-    let more = match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOENT) => ": the loader or interpreter that it names is not on this host",
-        Some(Errno::ENOEXEC) => ": it is no program that this host could run",
+    let Err(errno) = nix::unistd::execvp(&words[0], &words);
+    let more = match errno {
+        Errno::ENOENT => ": the loader or interpreter that it names is not on this host",
+        Errno::ENOEXEC => ": it is no program that this host could run",
         _ => "",
     };
-    format!("{} cannot be executed: {error}{more}", start.command[0])
+    format!("{} cannot be executed: {}{more}", start.command[0], errno.desc())
 }

@@ -8,6 +8,7 @@ use super::{cpus, page_size, tracefs};
 use crate::recorder::{Instance, Record, Writer};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
+use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
@@ -48,7 +49,7 @@ pub(super) fn drain(root: &Path, writer: &mut Writer<'_>) -> io::Error {
     error
 }
 
-fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<std::convert::Infallible> {
+fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
     let layout = Layout::read(root)?;
     let mut buffers = Vec::new();
     for instance in Instance::ALL {

@@ -5,8 +5,8 @@
 //! description of its events, and are taken apart on the host. So it is small, it costs little, and what a power cut leaves is
 //! the kernel's own word.
 //!
-//! Order: the recorder is opened, the kernel set up ([`setup`]), then [`drain`] goes on until the machine ends. A traced program is
-//! started by [`launch`].
+//! Order: [`start`] leaves a process behind, which opens the recorder, has the kernel trace (`setup`), and copies until the machine
+//! ends (`drain`). A program that is to be traced calls [`under_the_kernels_eyes`] before it is executed.
 //!
 //! The exception: what a kernel cannot do is recorded as a *problem*, and the rest is done. Only where there is no recorder
 //! nothing is done at all.
@@ -14,21 +14,24 @@
 mod device;
 mod drain;
 mod events;
-mod launch;
+mod programs;
 mod setup;
+mod start;
 mod survive;
 mod tracefs;
 
-pub use launch::{STARTED, launch};
+pub use programs::{STARTED, under_the_kernels_eyes};
+pub use start::{record, start};
 
 use crate::recorder::{Record, Writer};
+use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 /// The name under which the witness lives: init spares who is called so, as the storage daemons of initramfs images are
 /// spared (systemd: docs/ROOT_STORAGE_DAEMONS.md, `@` first).
-pub const SURVIVOR: &str = "@deadpeer-witness";
+pub const SURVIVOR: &str = "@witness";
 
 /// Where the kernel shows its trace buffers.
 const TRACEFS: &str = "/sys/kernel/tracing";
@@ -37,7 +40,7 @@ const TRACEFS: &str = "/sys/kernel/tracing";
 ///
 /// # Errors
 /// There is no flight recorder, or it cannot be used. All else is recorded as a problem.
-pub fn record(ready: impl FnOnce()) -> io::Result<()> {
+fn testify(ready: impl FnOnce()) -> io::Result<Infallible> {
     let memory = device::open()?;
     let mut writer = Writer::open(memory).map_err(io::Error::other)?;
     writer.append(&boot()?).map_err(io::Error::other)?;

@@ -3,6 +3,7 @@
 use super::RunArgs;
 use crate::cli::{Format, output};
 use crate::conductor::{self, Interrupt, Job, Options, Run};
+use crate::doctor;
 use crate::error::{Error, Result};
 use crate::own::Placed;
 use crate::progress::{Progress, Reporter};
@@ -22,8 +23,10 @@ pub(super) fn run(args: &RunArgs, scenarios: &[(Scenario, Vec<Placed>)]) -> Resu
     let interrupt = Interrupt::install()?;
     let began = Instant::now();
     let screen = Screen::on_stderr(args.quiet);
-    let at_once =
-        args.jobs.unwrap_or_else(default_jobs).min(NonZeroUsize::new(jobs.len()).unwrap_or(NonZeroUsize::MIN));
+    let at_once = args
+        .jobs
+        .unwrap_or_else(|| default_jobs(scenarios))
+        .min(NonZeroUsize::new(jobs.len()).unwrap_or(NonZeroUsize::MIN));
     let runs = match conductor::prepare(&jobs, &screen.reporter(), &interrupt) {
         Ok(()) => {
             let style = Style::of_stderr();
@@ -77,9 +80,15 @@ fn plan<'a>(args: &RunArgs, scenarios: &'a [(Scenario, Vec<Placed>)]) -> Result<
     Ok(planned.unzip())
 }
 
-/// A guest has one busy thread while it boots, and a lab mostly waits once its guests have booted.
-fn default_jobs() -> NonZeroUsize {
-    available_parallelism().map_or(NonZeroUsize::MIN, |processors| processors.saturating_add(1))
+/// A guest has one busy thread while it boots, and a lab mostly waits once its guests have booted: one more than there are
+/// processors, as far as the memory goes that is free.
+fn default_jobs(scenarios: &[(Scenario, Vec<Placed>)]) -> NonZeroUsize {
+    let busy = available_parallelism().map_or(NonZeroUsize::MIN, |processors| processors.saturating_add(1));
+    let memory = |(scenario, _): &(Scenario, _)| scenario.hosts.values().map(|host| u64::from(host.memory)).sum();
+    let largest: u64 = scenarios.iter().map(memory).max().unwrap_or(0).max(1);
+    let fit =
+        doctor::available_memory().map_or(usize::MAX, |free| usize::try_from(free / largest).unwrap_or(usize::MAX));
+    busy.min(NonZeroUsize::new(fit).unwrap_or(NonZeroUsize::MIN))
 }
 
 /// Tells of all that a lab does in one line, named `name`, where that line can change; else nothing.

@@ -104,7 +104,10 @@ fn routes(name: &str, host: &Host, source: &HostSource, hosts: &IndexMap<String,
         problems.add(problem.label("not on a link of this host").help(help));
     } else if !hosts.values().any(has) {
         let routers = hosts.iter().filter(|(_, host)| host.forward).flat_map(|(router, host)| {
-            let near = host.addresses.iter().filter(|(address, _)| link_of(*address) == link_of(gateway));
+            let near = host
+                .addresses
+                .iter()
+                .filter(|(address, _)| link_of(*address) == link_of(gateway) && address.is_ipv4() == gateway.is_ipv4());
             near.map(move |(address, _)| format!("{address} ({router})"))
         });
         let routers: Vec<String> = routers.collect();

@@ -80,7 +80,8 @@ impl Reader<'_> {
                     let problem = Problem::at(at, "there are no results in the list").label("an empty list");
                     self.problems.add(problem.help("leave `returns` out for any result"));
                 }
-                list.iter().map(|item| item.read(self.problems)).collect()
+                let results: Vec<Option<Returns>> = list.iter().map(|item| item.read(self.problems)).collect();
+                results.into_iter().collect()
             }
         }
     }

@@ -36,6 +36,7 @@ pub(crate) enum ReturnsSource {
 
 /// What can be made of a scalar or of something larger. What it cannot be made of, the defaults refuse.
 trait Either<'de>: Sized {
+    /// What it is, as errors name it.
     const EXPECTED: &'static str;
 
     fn scalar(text: String) -> Self;

@@ -61,6 +61,9 @@ fn problem(error: &Error, text: &str) -> Problem {
         .label("the second one")
         .help("remove or rename one of the two"),
         Error::Unexpected { expected, .. } => shape(&word, expected),
+        Error::SerdeInvalidType { expected, .. } => {
+            at(format!("{expected} must stand here")).label("this is something else")
+        }
         Error::MultipleDocuments { .. } => {
             at("a file holds one scenario".to_owned()).label("here a second one begins").help("give each its own file")
         }

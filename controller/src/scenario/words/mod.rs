@@ -4,7 +4,7 @@ mod claims;
 mod kernel;
 
 pub use claims::claim;
-pub(crate) use kernel::{noun, zombies};
+pub(crate) use kernel::{call_word, noun, zombies};
 
 use super::model::{Host, Init, Rule, RuleVerdict, SegmentKind};
 use super::units::show_time;

@@ -1,0 +1,168 @@
+//! One clock: a guest's time to the lab's.
+//!
+//! A frame that a guest hands to its network card comes to the switch a moment later, and one that the switch hands on
+//! comes to the guest a moment later. So every frame sent says how far the lab's clock is ahead of the guest's *at most*, and every
+//! frame received, *at least*. Both clocks tick in the host's nanoseconds (kvm-clock; the emulated HPET), and drift against each
+//! other by no more than [`DRIFT`]. What lies between the bounds is possible; the middle is taken, and half the distance
+//! is the error.
+
+/// How far the two clocks drift apart at most, in nanoseconds per second.
+pub(super) const DRIFT: u64 = 2_000;
+
+/// The lab's clock is ahead of the guest's by so many nanoseconds, at most or at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// At this guest time.
+    pub(super) at: u64,
+    /// By so much.
+    pub(super) ahead: i64,
+}
+
+/// A guest's clock, for one boot.
+#[derive(Debug, Clone)]
+pub(super) struct GuestClock {
+    points: Vec<Point>,
+}
+
+/// What is possible at a time.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    at: u64,
+    least: i64,
+    most: i64,
+}
+
+/// A time on the lab's clock, and how wrong it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// Nanoseconds since the lab began.
+    pub(super) at: u64,
+    /// Nanoseconds, to either side.
+    pub(super) error: u64,
+}
+
+impl GuestClock {
+    /// The clock that fits these bounds. Needs one of either kind at least.
+    ///
+    /// # Errors
+    /// The bounds contradict each other, by so many nanoseconds at worst; or there are none of a kind.
+    pub(super) fn fit(most: &[Bound], least: &[Bound]) -> Result<Self, Unfit> {
+        if most.is_empty() || least.is_empty() {
+            return Err(Unfit::TooFew);
+        }
+        let upper = most.iter().map(|bound| Point { at: bound.at, least: i64::MIN, most: bound.ahead });
+        let lower = least.iter().map(|bound| Point { at: bound.at, least: bound.ahead, most: i64::MAX });
+        let mut points: Vec<Point> = upper.chain(lower).collect();
+        points.sort_by_key(|point| point.at);
+        // What was possible a while ago, and what will be, says what is possible now.
+        let mut last = points.first().copied();
+        for point in &mut points {
+            last = last.map(|last| point.narrow(&last));
+        }
+        let mut next = points.last().copied();
+        for point in points.iter_mut().rev() {
+            next = next.map(|next| point.narrow(&next));
+        }
+        let worst = points.iter().map(|point| point.least.saturating_sub(point.most)).max().unwrap_or_default();
+        if worst > 0 { Err(Unfit::Contradiction(worst.cast_unsigned())) } else { Ok(Self { points }) }
+    }
+
+    /// The clock that is ahead by something between `least` and `most`, always.
+    pub(super) fn between(least: i64, most: i64) -> Self {
+        Self { points: vec![Point { at: 0, least, most }] }
+    }
+
+    /// The time `at` of the guest.
+    pub(super) fn place(&self, at: u64) -> Placed {
+        let after = self.points.partition_point(|point| point.at <= at);
+        let mut here = Point { at, least: i64::MIN, most: i64::MAX };
+        for point in [after.checked_sub(1), Some(after)].into_iter().flatten().filter_map(|n| self.points.get(n)) {
+            here.narrow(point);
+        }
+        let error = here.most.saturating_sub(here.least) / 2;
+        let lab = at.cast_signed().saturating_add(here.least.saturating_add(error)).max(0);
+        Placed { at: lab.cast_unsigned(), error: error.max(0).cast_unsigned() }
+    }
+}
+
+impl Point {
+    /// Excludes what is impossible because of what is possible at another time.
+    fn narrow(&mut self, other: &Self) -> Self {
+        let apart = u128::from(self.at.abs_diff(other.at)) * u128::from(DRIFT) / 1_000_000_000;
+        let drift = i64::try_from(apart).unwrap_or(i64::MAX);
+        self.least = self.least.max(other.least.saturating_sub(drift));
+        self.most = self.most.min(other.most.saturating_add(drift));
+        *self
+    }
+}
+
+/// Why no clock fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// Too few frames in a direction.
+    TooFew,
+    /// The bounds contradict each other by so many nanoseconds: frames were matched that are not the same, or a clock jumped.
+    Contradiction(u64),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn bound(at: u64, ahead: i64) -> Bound {
+        Bound { at, ahead }
+    }
+
+    #[test]
+    fn the_middle_of_what_is_possible_is_taken() {
+        let clock = GuestClock::fit(&[bound(10, 1_400), bound(30, 1_300)], &[bound(20, 1_100)]).unwrap();
+        assert_eq!(clock.place(20), Placed { at: 1_220, error: 100 });
+    }
+
+    #[test]
+    fn far_from_any_frame_the_error_grows_with_the_drift() {
+        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)]).unwrap();
+        let Placed { at, error } = clock.place(10 * SECOND);
+        assert_eq!((at, error), (10 * SECOND + 400, 100 + 10 * DRIFT));
+    }
+
+    #[test]
+    fn bounds_that_contradict_each_other_are_told_and_so_is_their_lack() {
+        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[]).unwrap_err(), Unfit::TooFew);
+        assert_eq!(GuestClock::fit(&[], &[bound(0, 5)]).unwrap_err(), Unfit::TooFew);
+        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[bound(0, 8)]).unwrap_err(), Unfit::Contradiction(3));
+    }
+
+    proptest! {
+        /// The truth is never further away than the error says, for a clock that drifts as much as it may.
+        #[test]
+        fn the_error_holds(
+            frames in prop::collection::vec((0..100 * SECOND, 1..500_000_i64, any::<bool>()), 2..60),
+            asked in prop::collection::vec(0..100 * SECOND, 1..20),
+            rate in -(DRIFT as i64)..=DRIFT as i64,
+        ) {
+            let truth = |at: u64| 7_000_000_000 + rate * at.cast_signed() / 1_000_000_000;
+            let of = |sent: bool| -> Vec<Bound> {
+                let delay = |late: i64| if sent { late } else { -late };
+                frames.iter().filter(|frame| frame.2 == sent).map(|(at, late, _)| bound(*at, truth(*at) + delay(*late))).collect()
+            };
+            let (most, least) = (of(true), of(false));
+            prop_assume!(!most.is_empty() && !least.is_empty());
+            let clock = GuestClock::fit(&most, &least).unwrap();
+            let mut last = (0, 0);
+            let mut asked = asked;
+            asked.sort_unstable();
+            for at in asked {
+                let placed = clock.place(at);
+                let real = (at.cast_signed() + truth(at)).cast_unsigned();
+                prop_assert!(placed.at.abs_diff(real) <= placed.error + 2, "{placed:?} {real}");
+                prop_assert!(placed.at + 2 >= last.1, "order is kept");
+                last = (at, placed.at);
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Guest times to lab times: which life of a machine a recorded boot was, which frames it shares with the switch, and so where
+//! on the lab's clock its events belong.
+
+use super::clock::{Bound, GuestClock, Unfit};
+use super::matching;
+use super::recording::Boot;
+use crate::timeline::{
+    Call, CallResult, Event, Frame, KernelAccount, KernelEvent, KernelFact, LabTime, MachineEvent, Verdict, What,
+};
+
+/// An Ethernet header: a received frame has lost it when it is traced, one that is sent has it still.
+const HEADER: u32 = 14;
+
+/// An event in its place.
+#[derive(Debug, Clone)]
+pub(super) struct PlacedEvent {
+    pub(super) at: LabTime,
+    /// How wrong `at` may be, in nanoseconds to either side.
+    pub(super) error: u64,
+    pub(super) event: KernelEvent,
+}
+
+/// A life of a machine, from one power-on or reset to the next end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Life {
+    from: LabTime,
+    until: LabTime,
+    /// It ended by itself or by force before the lab did.
+    ended: bool,
+}
+
+/// Places one boot of `host`. `timeline` is what the other witnesses saw, in order; the lab was watched until `watched`.
+pub(super) fn place(host: &str, boot: Boot, timeline: &[Event], watched: LabTime) -> (Vec<PlacedEvent>, KernelAccount) {
+    let life = life(host, &boot, timeline, watched);
+    let fitted = fit(host, &boot, timeline, life);
+    let mut account = KernelAccount {
+        boot_id: boot.boot_id,
+        kernel: boot.release,
+        events: boot.traced,
+        lost: boot.lost,
+        clock_error: None,
+        unread: None,
+        problems: boot.problems,
+    };
+    let clock = match fitted {
+        Ok(clock) => clock,
+        Err(unfit) => {
+            account.problems.push(match unfit {
+                Unfit::TooFew => "too few frames went over the cable to set its clock by".to_owned(),
+                Unfit::Contradiction(by) => format!("no clock fits: the frames contradict each other by {by} ns"),
+            });
+            provisional(life, boot.ahead)
+        }
+    };
+    let mut placed: Vec<PlacedEvent> =
+        boot.events.into_iter().filter_map(|event| one(event, &clock, watched)).collect();
+    placed.sort_by_key(|event| event.at);
+    account.clock_error = Some(placed.iter().map(|event| event.error).max().unwrap_or(clock.place(boot.last).error));
+    if life.ended {
+        account.unread = Some(life.until.0.saturating_sub(clock.place(boot.drained).at));
+    }
+    (placed, account)
+}
+
+/// Places an event; none if it came after the lab was watched.
+fn one(mut event: KernelEvent, clock: &GuestClock, watched: LabTime) -> Option<PlacedEvent> {
+    let placed = clock.place(event.guest_time);
+    let mut at = LabTime(placed.at);
+    if let KernelFact::Call(Call { began, result, .. }) = &mut event.fact {
+        *began = LabTime(clock.place(began.0).at);
+        if *result == CallResult::Unfinished && *began <= watched {
+            at = at.min(watched);
+        }
+    }
+    (at <= watched).then_some(PlacedEvent { at, error: placed.error, event })
+}
+
+/// The life of the machine in which this boot was: the one in which it said its boot id, or else in which it was first heard.
+fn life(host: &str, boot: &Boot, timeline: &[Event], watched: LabTime) -> Life {
+    let mut lives: Vec<Life> = Vec::new();
+    let mut known = None;
+    for (at, event) in machine(host, timeline) {
+        match event {
+            MachineEvent::PoweredOn { .. } | MachineEvent::Reset { .. } => {
+                if let Some(last) = lives.last_mut().filter(|last| !last.ended) {
+                    (last.until, last.ended) = (at, true);
+                }
+                lives.push(Life { from: at, until: watched, ended: false });
+            }
+            MachineEvent::PoweredOff { .. } | MachineEvent::ShutDown { .. } | MachineEvent::Died { .. } => {
+                if let Some(last) = lives.last_mut().filter(|last| !last.ended) {
+                    (last.until, last.ended) = (at, true);
+                }
+            }
+            MachineEvent::Booted { boot_id, .. } if *boot_id == boot.boot_id => known = lives.last().map(|it| it.from),
+            _ => {}
+        }
+    }
+    let heard = |life: &&Life| life.from <= boot.seen && boot.seen <= life.until;
+    let found = match known {
+        Some(from) => lives.iter().find(|life| life.from == from),
+        None => lives.iter().rev().find(heard).or(lives.last()),
+    };
+    found.copied().unwrap_or(Life { from: LabTime(0), until: watched, ended: false })
+}
+
+fn machine<'a>(host: &str, timeline: &'a [Event]) -> impl Iterator<Item = (LabTime, &'a MachineEvent)> {
+    timeline.iter().filter_map(move |event| match &event.what {
+        What::Machine { host: name, event: machine } if name == host => Some((event.at, machine)),
+        _ => None,
+    })
+}
+
+/// The clock that the frames of this life allow.
+fn fit(host: &str, boot: &Boot, timeline: &[Event], life: Life) -> Result<GuestClock, Unfit> {
+    let frames = || {
+        timeline.iter().filter(|event| life.from <= event.at && event.at <= life.until).filter_map(|event| match &event
+            .what
+        {
+            What::Wire(frame) => Some((event.at, &**frame)),
+            _ => None,
+        })
+    };
+    let length = |frame: &Frame| u32::try_from(frame.length).unwrap_or(u32::MAX);
+    let out: Vec<(LabTime, u32)> =
+        frames().filter(|(_, frame)| frame.from == host).map(|(at, frame)| (at, length(frame))).collect();
+    // Its own frames do not come back; what is for everybody comes to it, too.
+    let mut into: Vec<(LabTime, u32)> = frames()
+        .filter(|(_, frame)| frame.from != host && frame.to.as_deref().is_none_or(|to| to == host))
+        .filter_map(|(at, frame)| match frame.verdict {
+            Verdict::Passed => Some((at, length(frame).saturating_sub(HEADER))),
+            Verdict::Delayed(by) => Some((LabTime(at.0.saturating_add(by)), length(frame).saturating_sub(HEADER))),
+            Verdict::Dropped | Verdict::Lost => None,
+        })
+        .collect();
+    into.sort_by_key(|(at, _)| *at);
+    GuestClock::fit(&bounds(&boot.sent, &out), &bounds(&boot.received, &into))
+}
+
+/// By how much the lab's clock is ahead, for each frame that both saw.
+fn bounds(guest: &[(u64, u32)], switch: &[(LabTime, u32)]) -> Vec<Bound> {
+    let lengths = |frames: &[(u64, u32)]| frames.iter().map(|(_, length)| *length).collect::<Vec<_>>();
+    let at_switch: Vec<u32> = switch.iter().map(|(_, length)| *length).collect();
+    matching::pairs(&lengths(guest), &at_switch)
+        .into_iter()
+        .map(|(g, s)| Bound { at: guest[g].0, ahead: switch[s].0.0.cast_signed() - guest[g].0.cast_signed() })
+        .collect()
+}
+
+/// Without frames: the guest's clock began after the machine did, and what was read had happened.
+fn provisional(life: Life, ahead: Option<i64>) -> GuestClock {
+    let least = life.from.0.cast_signed();
+    let most = ahead.unwrap_or(least).max(least);
+    GuestClock::between(least, most)
+}
