@@ -55,7 +55,7 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_controller"));
         command.args(["run", "bench.yaml", "--out", "run"]).args(arguments).current_dir(home.path());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));

@@ -25,8 +25,8 @@ fn events(ending: &Ending) -> Vec<serde_json::Value> {
 
 #[test]
 fn a_program_that_prints_a_gigabyte() {
-    // 4 KiB a line: as fast as it goes. The echo beside it is not kept waiting.
-    let sh = "head -c 1073741824 /dev/zero | tr \\\\0 x | fold -w 4095";
+    // As fast as it goes, from memory. The echo beside it is not kept waiting.
+    let sh = "yes an ordinary line of text | head -c 4194304 >/dev/shm/text; for n in $(seq 256); do cat /dev/shm/text; done";
     let steps = "  - start: bad\n  - start: echo-server\n    until: { prints: waiting for connections }\n  \
                  - start: echo-client\n    until: { prints: connected to }\n  \
                  - type: hello\n    into: echo-client\n    until: { prints: hello }\n  - pause: 5 s";
@@ -48,7 +48,8 @@ fn a_program_that_prints_a_gigabyte() {
 fn a_program_that_forks_without_end() {
     // Each shell starts two more. Past the limit a fork fails, and says so without end.
     let sh = "f() { f | f & f; }; f";
-    let steps = "  - start: bad\n  - pause: 5 s\n  - run: test $(cat /sys/fs/cgroup/deadpeer/bad/pids.max) -ge $(cat /sys/fs/cgroup/deadpeer/bad/pids.peak 2>/dev/null || echo 1)\n    host: server\n    within: 30 s\n  \
+    let steps = "  - start: bad\n  - pause: 5 s\n  \
+                 - run: n=$(cat /sys/fs/cgroup/deadpeer/bad/pids.current); test $n -gt 20 -a $n -le 256\n    host: server\n    within: 30 s\n  \
                  - signal: KILL\n    to: bad\n  - wait-for: bad\n    until: ends\n    within: 30 s";
     let (ending, memory) = run(sh, steps, &[]);
     assert_eq!(ending.status.code(), Some(0), "{}", ending.said);
