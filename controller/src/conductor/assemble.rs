@@ -84,8 +84,10 @@ pub(super) fn conduct(
         own: &options.own,
         guests,
         cable,
+        watch: Watch::new(source, interrupt.clone())
+            .end_within(options.within)
+            .write_to(EventWriter::create(&folder.file("events.jsonl"))?),
         kernels: Kernels::default(),
-        watch: Watch::new(source, interrupt.clone()).write_to(EventWriter::create(&folder.file("events.jsonl"))?),
         recorder,
         reporter,
         phases: std::mem::replace(phases, Phases::start()),

@@ -51,6 +51,8 @@ pub struct Options {
     pub accelerator: Choice,
     /// Within which time a guest must have booted.
     pub boot_within: Duration,
+    /// Within which time the run must be over. Each wait has a limit of its own; this is one for all of them together.
+    pub within: Duration,
     /// Have the guests' kernels testify. Without, there is no kernel evidence, and nothing that costs time for it.
     pub witness: bool,
 }
@@ -58,8 +60,16 @@ pub struct Options {
 impl Default for Options {
     /// A folder under `runs/`, the default suite, and whichever accelerator works.
     fn default() -> Self {
-        let boot_within = Duration::from_secs(90);
-        Self { out: None, kernel: None, own: Vec::new(), accelerator: Choice::default(), boot_within, witness: true }
+        let (boot_within, within) = (Duration::from_secs(90), Duration::from_secs(3600));
+        Self {
+            out: None,
+            kernel: None,
+            own: Vec::new(),
+            accelerator: Choice::default(),
+            boot_within,
+            within,
+            witness: true,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod bench;
 mod crash_reboot;
 mod faults;
+mod hostile;
 mod interrupts;
 mod own;
 mod several;
