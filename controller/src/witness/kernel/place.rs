@@ -122,8 +122,8 @@ fn fit(host: &str, boot: &Boot, timeline: &[Event], life: Life) -> Result<GuestC
             _ => None,
         })
     };
-    // What was read had happened: a bound as good as a frame that was sent, if the reader came at once.
-    let (mut most, mut least) = (boot.heard.clone(), Vec::new());
+    // What was read had happened, and what the guest was told had been the time: bounds as good as those of frames.
+    let (mut most, mut least) = (boot.heard.clone(), boot.told.clone());
     let links: BTreeSet<u8> = boot.sent.iter().chain(&boot.received).map(|frame| frame.link).collect();
     for link in links {
         let here = || frames().filter(|(_, frame)| frame.link == link);

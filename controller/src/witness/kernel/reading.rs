@@ -3,8 +3,8 @@
 use super::recording::{Boot, Recording};
 use crate::error::{Context, Error, Result};
 use crate::timeline::{Call, Event, KernelEvent, KernelFact, LabTime, Recorder, What};
-use deadpeer_guest::recorder::Reader;
-use std::fs::File;
+use deadpeer_guest::recorder::{Reader, tell_time};
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -51,11 +51,12 @@ impl KernelWitness {
     /// There is no such file, or no thread to be had.
     pub fn start(host: &str, file: &Path, recorder: Recorder) -> Result<Self> {
         let memory = open(file)?;
+        let told = OpenOptions::new().write(true).open(file).broken(|| cannot_open(file))?;
         let (stop, recorded) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (name, over, until) = (host.to_owned(), Arc::clone(&stop), Arc::clone(&recorded));
         let thread = std::thread::Builder::new()
             .name(format!("kernel-{host}"))
-            .spawn(move || read_live(&name, Reader::new(memory), &recorder, &over, &until))
+            .spawn(move || read_live(&name, (Reader::new(memory), &told), &recorder, &over, &until))
             .broken(|| format!("no thread for the kernel witness of host '{host}'"))?;
         Ok(Self { host: host.to_owned(), stop, recorded, thread: Some(thread) })
     }
@@ -88,12 +89,16 @@ impl Drop for KernelWitness {
 }
 
 fn open(file: &Path) -> Result<File> {
-    File::open(file).broken(|| format!("cannot open the flight recorder {}", file.display()))
+    File::open(file).broken(|| cannot_open(file))
+}
+
+fn cannot_open(file: &Path) -> String {
+    format!("cannot open the flight recorder {}", file.display())
 }
 
 fn read_live(
     host: &str,
-    mut reader: Reader<File>,
+    (mut reader, told): (Reader<File>, &File),
     recorder: &Recorder,
     stop: &AtomicBool,
     recorded: &AtomicU64,
@@ -108,6 +113,7 @@ fn read_live(
         if over {
             break;
         }
+        tell_time(told, clock.now().0).broken(|| format!("cannot tell host '{host}' the time"))?;
         std::thread::sleep(PAUSE);
     }
     let (boots, damage) = recording.end();

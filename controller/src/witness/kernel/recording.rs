@@ -58,6 +58,8 @@ pub(super) struct Boot {
     pub(super) ahead: Option<i64>,
     /// What could be read at what time, each saying how much the lab's clock is ahead at most.
     pub(super) heard: Vec<Bound>,
+    /// What the guest was told of the lab's clock, each saying how much that is ahead at least.
+    pub(super) told: Vec<Bound>,
     /// What this kernel cannot tell.
     pub(super) problems: Vec<String>,
 }
@@ -192,6 +194,10 @@ impl Current {
                     self.lose(until, before, events, "the kernel's trace buffer");
                 }
             }
+            Record::Clock { host, guest } if self.boot.told.len() < FRAMES_AT_MOST => {
+                self.boot.told.push(Bound { at: guest, ahead: host.cast_signed().wrapping_sub(guest.cast_signed()) });
+            }
+            Record::Clock { .. } => {}
             Record::Problem { what, why } => self.boot.problems.push(format!("{what}: {why}")),
             // A boot begins another of these.
             Record::Boot { .. } => {}
