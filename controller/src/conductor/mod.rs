@@ -114,8 +114,9 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
 pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> Result<()> {
     let mut prepared = BTreeSet::new();
     for Job { scenario, options } in jobs {
-        let suites: Vec<String> = scenario.hosts.values().map(|host| spec(host, options).suite).collect();
-        if suites.into_iter().fold(false, |any_new, suite| prepared.insert(suite) || any_new) {
+        let known = prepared.len();
+        prepared.extend(scenario.hosts.values().map(|host| spec(host, options).suite));
+        if prepared.len() > known {
             find(scenario, options, reporter, interrupt, &mut Phases::start())?;
         }
     }
