@@ -35,6 +35,7 @@ use indexmap::IndexMap;
 use phases::Phases;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 /// How a scenario is to be run.
@@ -139,7 +140,10 @@ fn find(
 ) -> Result<Found> {
     let (qemu, qemu_img) = (Info::qemu()?, Info::qemu_img()?);
     if let Some(note) = qemu.note() {
-        tracing::warn!("{note}");
+        // The user is told once, however many runs there are; every run's log is.
+        static TOLD: Once = Once::new();
+        tracing::debug!("{note}");
+        TOLD.call_once(|| tracing::warn!("{note}"));
     }
     phases.end("find QEMU", PhaseKind::Overhead);
     let mut images: IndexMap<String, Image> = IndexMap::new();
