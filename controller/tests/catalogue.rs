@@ -4,7 +4,7 @@
 
 mod scenario;
 
-use deadpeer::scenario::{Scenario, parse};
+use deadpeer::scenario::{Claim, Scenario, parse};
 use std::collections::BTreeSet;
 
 const GUIDE: &str = "docs/guide.md";
@@ -80,10 +80,15 @@ fn a_scenario_that_another_one_points_to_exists() {
 }
 
 #[test]
-fn every_scenario_teaches() {
+fn every_scenario_has_the_textbooks_claim_and_three_kinds_of_evidence() {
     for scenario in scenarios() {
         assert!(scenario.textbook.is_some(), "{}: what does the textbook say?", scenario.name);
-        assert!(scenario.story.len() > 200, "{}: a story", scenario.name);
+        let has = |wanted: fn(&Claim) -> bool| scenario.expectations.iter().any(|it| wanted(&it.claim));
+        let of_wire_or_host =
+            |it: &Claim| matches!(it, Claim::Segment(_) | Claim::BootIdChanged { .. } | Claim::CarrierLost { .. });
+        assert!(has(of_wire_or_host), "{}: what was on the wire?", scenario.name);
+        assert!(has(|it| matches!(it, Claim::Kernel(_) | Claim::Zombies { .. })), "{}: the kernel", scenario.name);
+        assert!(has(|it| matches!(it, Claim::Printed { .. } | Claim::Ended { .. })), "{}: programs", scenario.name);
     }
 }
 

@@ -10,6 +10,7 @@ mod deploy;
 mod folder;
 mod guest;
 mod interrupt;
+mod kernels;
 mod lab;
 mod outcome;
 mod phases;
@@ -35,6 +36,7 @@ use indexmap::IndexMap;
 use phases::Phases;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 /// How a scenario is to be run.
@@ -50,6 +52,8 @@ pub struct Options {
     pub accelerator: Choice,
     /// Within which time a guest must have booted.
     pub boot_within: Duration,
+    /// Within which time the run must be over. Each wait has a limit of its own; this is one for all of them together.
+    pub within: Duration,
     /// Have the guests' kernels testify. Without, there is no kernel evidence, and nothing that costs time for it.
     pub witness: bool,
 }
@@ -57,8 +61,16 @@ pub struct Options {
 impl Default for Options {
     /// A folder under `runs/`, the default suite, and whichever accelerator works.
     fn default() -> Self {
-        let boot_within = Duration::from_secs(90);
-        Self { out: None, kernel: None, own: Vec::new(), accelerator: Choice::default(), boot_within, witness: true }
+        let (boot_within, within) = (Duration::from_secs(90), Duration::from_secs(3600));
+        Self {
+            out: None,
+            kernel: None,
+            own: Vec::new(),
+            accelerator: Choice::default(),
+            boot_within,
+            within,
+            witness: true,
+        }
     }
 }
 
@@ -116,8 +128,9 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
 pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> Result<()> {
     let mut prepared = BTreeSet::new();
     for Job { scenario, options } in jobs {
-        let suites: Vec<String> = scenario.hosts.values().map(|host| spec(host, options).suite).collect();
-        if suites.into_iter().fold(false, |any_new, suite| prepared.insert(suite) || any_new) {
+        let known = prepared.len();
+        prepared.extend(scenario.hosts.values().map(|host| spec(host, options).suite));
+        if prepared.len() > known {
             find(scenario, options, reporter, interrupt, &mut Phases::start())?;
         }
     }
@@ -140,7 +153,10 @@ fn find(
 ) -> Result<Found> {
     let (qemu, qemu_img) = (Info::qemu()?, Info::qemu_img()?);
     if let Some(note) = qemu.note() {
-        tracing::warn!("{note}");
+        // The user is told once, however many runs there are; every run's log is.
+        static TOLD: Once = Once::new();
+        tracing::debug!("{note}");
+        TOLD.call_once(|| tracing::warn!("{note}"));
     }
     phases.end("find QEMU", PhaseKind::Overhead);
     let mut images: IndexMap<String, Image> = IndexMap::new();

@@ -27,6 +27,8 @@ const SECOND_OPINION: Duration = Duration::from_millis(500);
 pub(super) struct Watch {
     source: Receiver<Event>,
     interrupt: Interrupt,
+    /// When the run must be over, and the time that it had.
+    end: Option<(Instant, Duration)>,
     events: Vec<Event>,
     /// Hosts that are meant to be alive: whatever ends them is a fault.
     guarded: BTreeSet<String>,
@@ -62,6 +64,7 @@ impl Watch {
         Self {
             source,
             interrupt,
+            end: None,
             events: Vec::new(),
             guarded: BTreeSet::new(),
             restarting: BTreeSet::new(),
@@ -73,6 +76,12 @@ impl Watch {
     /// Writes every event to `writer`, too, in the order of arrival.
     pub(super) fn write_to(mut self, writer: EventWriter<File>) -> Self {
         self.written = Some(writer);
+        self
+    }
+
+    /// The run must be over within this time from now; past it, every wait ends with an error.
+    pub(super) fn end_within(mut self, within: Duration) -> Self {
+        self.end = Some((Instant::now() + within, within));
         self
     }
 
@@ -195,6 +204,10 @@ impl Watch {
     fn check(&mut self) -> Result<()> {
         if self.interrupt.raised() {
             return Err(Error::interrupted());
+        }
+        if let Some((_, within)) = self.end.filter(|(end, _)| *end <= Instant::now()) {
+            return Err(Error::broken(format!("the run was not over within {within:?}"))
+                .help("Give it longer with `--within`, if it is meant to take so long."));
         }
         match self.fault.take() {
             Some(Fault::Cause(error)) => Err(error),

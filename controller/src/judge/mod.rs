@@ -29,12 +29,14 @@ mod host;
 mod kernel;
 mod printed;
 mod segments;
+mod turned;
 mod verdict;
 mod view;
 mod words;
 
 pub use errno::{Errno, errnos_in};
 pub use flow::fits;
+pub use turned::{Turned, turned_around};
 pub use verdict::{Evidence, Judged, Outcome, outcome};
 pub use words::frame;
 

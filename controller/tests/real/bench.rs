@@ -55,7 +55,7 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_controller"));
         command.args(["run", "bench.yaml", "--out", "run"]).args(arguments).current_dir(home.path());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
@@ -77,6 +77,20 @@ impl Bench {
     /// The controller's process id.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// The most memory that the controller has held by the time it ends, in MiB, as far as seen (proc(5), `VmHWM`).
+    pub fn peak_memory_at_the_end(&mut self) -> u64 {
+        let deadline = Instant::now() + LONG;
+        let mut peak = 0;
+        while self.child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kib: Option<u64> = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
+            peak = peak.max(kib.unwrap_or(0) / 1024);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        peak
     }
 
     /// The process id of a host's QEMU, as the run's folder tells.

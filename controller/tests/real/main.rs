@@ -7,6 +7,8 @@
 mod bench;
 mod crash_reboot;
 mod faults;
+mod hostile;
+mod hosts;
 mod interrupts;
 mod own;
 mod several;

@@ -37,8 +37,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZeroU32,
 
-    /// How many labs run side by side, where there are several runs [default: one more than there
-    /// are processors, as far as memory goes]
+    /// How many labs run side by side, where there are several runs [default: one for each processor, and one]
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
 
@@ -68,6 +67,14 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "90 s", value_parser = scenario::parse_time)]
     pub(super) boot_within: Duration,
 
+    /// Within which time a run must be over; past it the lab has broken and the outcome is unknown
+    #[arg(long, value_name = "TIME", default_value = "1 h", value_parser = scenario::parse_time)]
+    pub(super) within: Duration,
+
+    /// Do without the kernels' testimony: to see what it costs
+    #[arg(long, hide = true)]
+    pub(super) no_witness: bool,
+
     /// What is written to standard output: the story, or result.json; of several runs the table, or all of it as JSON
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
@@ -75,10 +82,6 @@ pub(super) struct RunArgs {
     /// Write the outcome as JUnit XML too, for continuous integration: a suite for each run, a case for each expectation
     #[arg(long, value_name = "FILE")]
     pub(super) junit: Option<PathBuf>,
-
-    /// Do without the kernels' testimony: to see what it costs
-    #[arg(long, hide = true)]
-    pub(super) no_witness: bool,
 
     /// No progress and no ladder, only what was expected and what came of it
     #[arg(short, long)]
@@ -101,7 +104,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     let planned = own_programs(&args.programs, scenarios)?;
     match &planned[..] {
-        [(scenario, own)] if args.repeat.get() == 1 && !args.all => one(args, scenario, own),
+        [(scenario, own)] if args.repeat.get() == 1 => one(args, scenario, own),
         _ => several::run(args, &planned),
     }
 }
@@ -154,6 +157,7 @@ impl RunArgs {
             own: own.to_vec(),
             accelerator: self.accel,
             boot_within: self.boot_within,
+            within: self.within,
             witness: !self.no_witness,
         }
     }

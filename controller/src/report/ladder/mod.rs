@@ -4,7 +4,9 @@
 //! nothing of columns; [`draw`] puts rows into columns, which knows nothing of events.
 
 mod arrow;
+mod chatter;
 mod draw;
+mod kernel;
 mod rows;
 mod words;
 

@@ -2,9 +2,13 @@
 
 use super::super::style::Paint;
 use super::super::text::span;
+use super::chatter::{self, Chatter, Place};
+use super::kernel;
 use super::words::{self, Extra, Label};
 use crate::scenario::Scenario;
-use crate::timeline::{Event, Frame, FrameKind, LabTime, MachineEvent, Segment, StepEvent, Verdict, What};
+use crate::timeline::{
+    Event, Frame, FrameKind, LabTime, MachineEvent, ProgramEvent, Segment, StepEvent, Verdict, What,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -88,6 +92,7 @@ pub(super) fn rows(scenario: &Scenario, timeline: &[Event], hosts: &[&str]) -> V
         pids: HashMap::new(),
         sent: Sent::new(),
         quiet: None,
+        chatter: Chatter::default(),
     };
     let mut open_step = None;
     for event in &events {
@@ -95,22 +100,21 @@ pub(super) fn rows(scenario: &Scenario, timeline: &[Event], hosts: &[&str]) -> V
             What::Step { index, name, text, event: StepEvent::Began } => {
                 open_step = Some(*index);
                 teller.close_background();
+                teller.chatter.begin();
                 let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
                 teller.add(event.at, Cell::Heading(format!("{}. {name}{text}", index + 1)));
             }
             What::Step { index, event: StepEvent::Done, .. } => {
                 open_step = open_step.filter(|open| open != index);
             }
-            What::Program { host, program, event: done } => {
-                let said = |unicode: bool| {
-                    words::program(program, done, |(sign, ascii)| (if unicode { sign } else { ascii }).to_owned())
-                };
-                let (text, paint) = said(true);
-                teller.note(event.at, host, Said { unicode: text, ascii: said(false).0 }, paint, None);
-            }
+            What::Program { host, program, event: done } => teller.program(event.at, host, program, done),
             What::Machine { host, event: done } => teller.machine(event.at, host, done),
             What::Wire(frame) => teller.frame(event.at, frame),
-            What::Kernel(_) => {}
+            What::Kernel(told) => {
+                if let Some((text, paint)) = kernel::said(told) {
+                    teller.note(event.at, &told.host, text, paint, None);
+                }
+            }
         }
     }
     teller.close_background();
@@ -130,6 +134,7 @@ struct Teller<'a> {
     sent: Sent,
     /// The row that stands for the background frames of this step, and what it collapses.
     quiet: Option<(usize, Background)>,
+    chatter: Chatter,
 }
 
 impl Teller<'_> {
@@ -145,6 +150,27 @@ impl Teller<'_> {
         // An event of a host that the scenario does not have still happened: it is told in the first lane.
         let lane = self.lane(host).unwrap_or(0);
         self.add(at, Cell::Note { lane, text, paint, turns });
+    }
+
+    fn program(&mut self, at: LabTime, host: &str, program: &str, event: &ProgramEvent) {
+        if matches!(event, ProgramEvent::Line { .. }) {
+            let (count, row) = match self.chatter.line(program, self.rows.len()) {
+                Place::Shown => (0, None),
+                Place::First => (1, None),
+                Place::Among(row, count) => (count, self.rows.get_mut(row)),
+            };
+            let said = Said { unicode: chatter::text(program, count), ascii: chatter::text(program, count) };
+            match row {
+                Some(Row { what: Cell::Note { text, .. }, .. }) => return *text = said,
+                _ if count > 0 => return self.note(at, host, said, Paint::Dim, None),
+                _ => {}
+            }
+        }
+        let said = |unicode: bool| {
+            words::program(program, event, |(sign, ascii)| (if unicode { sign } else { ascii }).to_owned())
+        };
+        let (text, paint) = said(true);
+        self.note(at, host, Said { unicode: text, ascii: said(false).0 }, paint, None);
     }
 
     fn machine(&mut self, at: LabTime, host: &str, event: &MachineEvent) {
