@@ -84,9 +84,8 @@ fn every_scenario_has_the_textbooks_claim_and_three_kinds_of_evidence() {
     for scenario in scenarios() {
         assert!(scenario.textbook.is_some(), "{}: what does the textbook say?", scenario.name);
         let has = |wanted: fn(&Claim) -> bool| scenario.expectations.iter().any(|it| wanted(&it.claim));
-        let of_wire_or_host = |it: &Claim| {
-            matches!(it, Claim::Segment(_) | Claim::BootIdChanged { .. } | Claim::CarrierLost { .. })
-        };
+        let of_wire_or_host =
+            |it: &Claim| matches!(it, Claim::Segment(_) | Claim::BootIdChanged { .. } | Claim::CarrierLost { .. });
         assert!(has(of_wire_or_host), "{}: what was on the wire?", scenario.name);
         assert!(has(|it| matches!(it, Claim::Kernel(_) | Claim::Zombies { .. })), "{}: the kernel", scenario.name);
         assert!(has(|it| matches!(it, Claim::Printed { .. } | Claim::Ended { .. })), "{}: programs", scenario.name);

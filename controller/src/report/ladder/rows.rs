@@ -5,7 +5,9 @@ use super::super::text::span;
 use super::chatter::{self, Chatter, Place};
 use super::words::{self, Extra, Label};
 use crate::scenario::Scenario;
-use crate::timeline::{Event, Frame, FrameKind, LabTime, MachineEvent, ProgramEvent, Segment, StepEvent, Verdict, What};
+use crate::timeline::{
+    Event, Frame, FrameKind, LabTime, MachineEvent, ProgramEvent, Segment, StepEvent, Verdict, What,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
