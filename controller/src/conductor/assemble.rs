@@ -3,6 +3,7 @@
 use super::folder::Folder;
 use super::guest::{Guest, HostKeys, ask_kernel};
 use super::interrupt::Interrupt;
+use super::kernels::Kernels;
 use super::lab::{COMMAND_WITHIN, Lab, keys_for};
 use super::phases::Phases;
 use super::watch::Watch;
@@ -18,7 +19,7 @@ use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
 use crate::runlog::belonging;
 use crate::scenario::{Host, Scenario, link_of};
-use crate::timeline::{Clock, Event, LabTime, Recorder};
+use crate::timeline::{Clock, Event, KernelAccount, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
@@ -27,6 +28,10 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Within which time what a kernel has traced must have come. A guest that does nothing says so every 0.1 s.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a lab leaves when it has ended.
 #[derive(Debug, Default)]
@@ -37,6 +42,8 @@ pub(super) struct Carried {
     pub(super) timeline: Vec<Event>,
     /// Until when the lab was watched.
     pub(super) watched: LabTime,
+    /// What the testimony of the hosts' kernels is worth: host and account, by boot.
+    pub(super) accounts: Vec<(String, KernelAccount)>,
 }
 
 impl Carried {
@@ -80,6 +87,7 @@ pub(super) fn conduct(
         watch: Watch::new(source, interrupt.clone())
             .end_within(options.within)
             .write_to(EventWriter::create(&folder.file("events.jsonl"))?),
+        kernels: Kernels::default(),
         recorder,
         reporter,
         phases: std::mem::replace(phases, Phases::start()),
@@ -91,11 +99,14 @@ pub(super) fn conduct(
     // How the lab itself ends is nobody's evidence.
     let (timeline, watched) = (lab.watch.timeline(), clock.now());
     lab.tear_down();
-    let Lab { cable, phases: used, .. } = lab;
+    let Lab { cable, kernels, phases: used, .. } = lab;
     *phases = used;
     let captured = cable.finish();
     phases.end("tear down", PhaseKind::Overhead);
-    Ok(Carried { error: lived.and(captured.map(|_| ())).err(), timeline, watched })
+    let (timeline, accounts, vouched) = kernels.testify(timeline, watched);
+    phases.end("hear the kernels", PhaseKind::Overhead);
+    let error = lived.and(captured.map(|_| ())).and(vouched).err();
+    Ok(Carried { error, timeline, watched, accounts })
 }
 
 /// The life of a lab: boot, steps, what the expectations still wait for, and the kernels' last word.
@@ -104,7 +115,20 @@ fn live(lab: &mut Lab<'_>) -> Result<()> {
     lab.bring_up(&hosts, 0)?;
     lab.carry_out_steps()?;
     settle(lab)?;
-    last_word(lab)
+    last_word(lab)?;
+    catch_up(lab)
+}
+
+/// Lets the kernels' testimony come to the present: what happened by now is evidence, and some of it may still be on its way.
+fn catch_up(lab: &mut Lab<'_>) -> Result<()> {
+    let alive: Vec<&str> = lab.guests.values().filter(|it| it.machine.is_on()).map(|it| it.name.as_str()).collect();
+    let now = lab.recorder.clock().now();
+    lab.watch.pass_time(Instant::now() + CATCH_UP_WITHIN, |_| lab.kernels.behind(&alive, now).is_empty())?;
+    for host in lab.kernels.behind(&alive, now) {
+        tracing::warn!("the kernel of host '{host}' was not heard to the end");
+    }
+    lab.phases.end("hear the kernels to the end", PhaseKind::Overhead);
+    Ok(())
 }
 
 /// Lets the time windows of expectations come to their end: "not seen within 5 s" needs 5 s, "seen within 5 s" ends when it was seen.

@@ -2,6 +2,7 @@
 
 use super::deploy;
 use super::guest::{Guest, HostKeys, KernelWord, ask_kernel};
+use super::kernels::Kernels;
 use super::phases::Phases;
 use super::watch::{Mark, Watch};
 use crate::cable::Cable;
@@ -37,6 +38,7 @@ pub(super) struct Lab<'a> {
     pub(super) guests: IndexMap<String, Guest>,
     pub(super) cable: Cable,
     pub(super) watch: Watch,
+    pub(super) kernels: Kernels,
     pub(super) recorder: Recorder,
     pub(super) reporter: &'a Reporter,
     pub(super) phases: Phases,
@@ -95,6 +97,11 @@ impl Lab<'_> {
                 .into_iter()
                 .try_for_each(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))?)
         })?;
+        for (name, guest) in self.guests.iter().filter(|(name, _)| hosts.contains(name)) {
+            if let Some(file) = guest.machine.recordings().last() {
+                self.kernels.listen(name, file, &self.recorder)?;
+            }
+        }
         self.await_boots(hosts, mark, from)
     }
 

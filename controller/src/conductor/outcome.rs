@@ -11,7 +11,7 @@ use crate::report::{
     self, Broken, EventWriter, Frames, HostResult, OwnProgram, RunResult, ScenarioId, Times, Versions,
 };
 use crate::scenario::Scenario;
-use crate::timeline::Event;
+use crate::timeline::{Event, KernelAccount};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -36,7 +36,7 @@ pub(super) fn conclude(
     started: SystemTime,
     mut phases: Phases,
 ) -> Result<Run> {
-    let Carried { error, timeline, watched } = carried;
+    let Carried { error, timeline, watched, accounts } = carried;
     let expectations = judge::judge_at(scenario, &timeline, watched);
     let outcome = if error.is_some() { Outcome::Unknown } else { judge::outcome(&expectations) };
     write_events(&folder, &timeline)?;
@@ -67,6 +67,7 @@ pub(super) fn conclude(
         },
         hosts: hosts(scenario, found, &timeline),
         own_programs: own_programs(scenario, &options.own),
+        witnesses: by_host(scenario, accounts),
         frames: Frames::of(&timeline),
         folder: folder.path().to_owned(),
         files: files(&folder)?,
@@ -91,6 +92,7 @@ impl Run {
             versions: Versions { deadpeer: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
             hosts: report::hosts(scenario, &[]),
             own_programs: IndexMap::new(),
+            witnesses: IndexMap::new(),
             frames: Frames::default(),
             folder: PathBuf::new(),
             files: Vec::new(),
@@ -117,6 +119,15 @@ fn write_events(folder: &Folder, timeline: &[Event]) -> Result<()> {
     timeline.iter().try_for_each(|event| writer.write(event))?;
     drop(writer);
     fs::rename(&fresh, folder.file("events.jsonl")).broken(|| "cannot put events.jsonl in its place".to_owned())
+}
+
+/// The accounts of each host, hosts in the scenario's order.
+fn by_host(scenario: &Scenario, accounts: Vec<(String, KernelAccount)>) -> IndexMap<String, Vec<KernelAccount>> {
+    let mut hosts: IndexMap<_, Vec<_>> = scenario.hosts.keys().map(|host| (host.clone(), Vec::new())).collect();
+    for (host, account) in accounts {
+        hosts.entry(host).or_default().push(account);
+    }
+    hosts
 }
 
 fn identify(scenario: &Scenario) -> ScenarioId {

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::judge::{Judged, Outcome};
 use crate::scenario::Init;
+use crate::timeline::KernelAccount;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -36,6 +37,9 @@ pub struct RunResult {
     pub hosts: IndexMap<String, HostResult>,
     /// The user's own programs that ran in the places of the scenario's, by the names of those.
     pub own_programs: IndexMap<String, OwnProgram>,
+    /// What the testimony of each host's kernel is worth, by boot; empty for a host whose kernel was not asked to testify.
+    #[serde(default)]
+    pub witnesses: IndexMap<String, Vec<KernelAccount>>,
     /// What went over the cable.
     pub frames: Frames,
     /// The run's folder, as an absolute path; empty where there is none, as the run never began.

@@ -21,6 +21,7 @@ pub fn summary(result: &RunResult, style: &Style) -> String {
     }
     page.outcome(result);
     page.time(result);
+    page.kernels(result);
     page.proof(result);
     page.lines.push(String::new());
     page.lines.join("\n")
@@ -172,6 +173,7 @@ impl Page {
     fn time(&mut self, result: &RunResult) {
         use PhaseKind as K;
         let kinds = [
+            (K::Image, "image"),
             (K::Boot, "boot"),
             (K::Reboot, "reboot"),
             (K::Wait, "waiting"),
@@ -189,6 +191,18 @@ impl Page {
         let of = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
         let text = self.style.clean(&format!("{}{under}{of}", seconds(result.time.wall_seconds)));
         self.lines.extend(hanging("Time   ", &text, self.style.columns()));
+    }
+
+    /// What the testimony of the hosts' kernels is worth.
+    fn kernels(&mut self, result: &RunResult) {
+        let accounts = || result.witnesses.values().flatten();
+        let Some(error) = accounts().filter_map(|it| it.clock_error).max() else { return };
+        let (events, lost): (u64, u64) = accounts().fold((0, 0), |sum, it| (sum.0 + it.events, sum.1 + it.lost));
+        let lost = if lost == 0 { "none lost".to_owned() } else { format!("{lost} lost") };
+        // Milliseconds, as everything that is read on a ladder.
+        let error = error as f64 / 1e6;
+        let text = format!("{events} trace events, {lost}; placed on the lab's clock to within {error:.2} ms");
+        self.lines.extend(hanging("Kernel ", &self.style.clean(&text), self.style.columns()));
     }
 
     fn proof(&mut self, result: &RunResult) {

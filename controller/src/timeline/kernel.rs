@@ -60,6 +60,11 @@ pub struct Process {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum KernelFact {
+    /// The kernel's trace began to be recorded: what happened on its host from here on is known.
+    Began {
+        /// The kernel's release (`uname -r`).
+        kernel: String,
+    },
     /// A system call of a traced program: it returned, or was never seen to return.
     Call(Call),
     /// A process forked another.

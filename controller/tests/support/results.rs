@@ -50,6 +50,7 @@ pub fn result(story: &Story) -> RunResult {
         },
         hosts,
         own_programs: IndexMap::new(),
+        witnesses: IndexMap::new(),
         frames: Frames::of(events),
         folder: "/home/student/runs/20260301T123456-crash-reboot".into(),
         files: ["result.json", "events.jsonl", "wire.pcapng"].map(str::to_owned).into(),

@@ -62,10 +62,17 @@ fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
     }
     let mut page = vec![0; page_size() as usize];
     let mut counted = Instant::now();
+    let mut last_told = None;
     loop {
         let began = Instant::now();
-        // Before they are looked into: what happens meanwhile may or may not be found.
+        // The host's clock first, then ours, and both before the buffers are looked into: what happens meanwhile may or may
+        // not be found.
+        let told = writer.host_clock();
         let until = boot_time()?;
+        if let Some(host) = told.filter(|_| told != last_told) {
+            last_told = told;
+            writer.append(&Record::Clock { host, guest: until }).map_err(io::Error::other)?;
+        }
         let (mut empty, mut lost) = (true, false);
         for buffer in &mut buffers {
             let (emptied, missed) = copy(buffer, &mut page, &layout, writer)?;

@@ -15,7 +15,10 @@ pub(super) const CALLS: &[(&str, &str)] = &[
     ("which descriptor is which", "dup dup2 dup3 fcntl"),
     ("children, and who reaps them", "fork vfork clone clone3 wait4 waitid"),
     ("what a process becomes, and how it ends", "execve execveat exit exit_group"),
-    ("signals: handlers, senders, alarms", "rt_sigaction rt_sigreturn kill tgkill alarm setitimer pause"),
+    (
+        "signals: handlers, senders, alarms",
+        "rt_sigaction rt_sigreturn restart_syscall kill tgkill alarm setitimer pause",
+    ),
 ];
 
 /// Events of the whole host: name, filter (empty: all), and what it tells.
@@ -26,21 +29,27 @@ pub(super) const HOST: &[(&str, &str, &str)] = &[
     ("tcp/tcp_receive_reset", "", "a RST came that was believed"),
     ("signal/signal_generate", "", "a signal is sent: by whom, to whom, and what becomes of it"),
     ("signal/signal_deliver", "", "a signal arrives: handler, SA_RESTART"),
+    ("task/task_newtask", "", "a process or a thread: the flags of clone(2)"),
     ("sched/sched_process_fork", "", "who is whose child"),
     ("sched/sched_process_exec", "", "which program a process becomes"),
     ("sched/sched_process_exit", "", "a process ends, whoever it was"),
+    ("sched/sched_process_free", "", "a process was waited for, by whomever"),
     ("syscalls/sys_enter_reboot", "", "init is done"),
     // The k-th of these is the k-th frame at the switch: the guest's clock is set by them. Not the control NIC's.
-    ("net/net_dev_xmit", "name ~ \"eth*\"", "a frame leaves"),
+    // (`net_dev_xmit` would come too late: it is told after the frame has left, and the switch may have it before.)
+    ("net/net_dev_start_xmit", "name ~ \"eth*\"", "a frame leaves"),
     ("net/netif_receive_skb", "name ~ \"eth*\"", "a frame came"),
 ];
 
-/// A probe of our own, for what no trace event tells: which socket accept(2) returned. `skaddr` of `inet_sock_set_state` is
-/// the same address. 128 may be inside `accept` at once.
-pub(super) const ACCEPTED: &str = "deadpeer/accepted";
-
-/// Its definition (kernel: Documentation/trace/kprobetrace.rst).
-pub(super) const ACCEPTED_PROBE: &str = "r128:deadpeer/accepted inet_csk_accept sk=$retval";
+/// Probes of our own, for what no trace event tells: where, name, definition (kernel: Documentation/trace/kprobetrace.rst).
+/// Addresses of sockets are those of `inet_sock_set_state`'s `skaddr`.
+///
+/// - `accepted`: which socket accept(2) returned. 128 may be inside `accept` at once.
+/// - `time_wait`: a socket is replaced by a smaller one, that waits for the end of TIME_WAIT, or for a FIN before it.
+pub(super) const PROBES: &[(Instance, &str, &str)] = &[
+    (Instance::Programs, "deadpeer/accepted", "r128:deadpeer/accepted inet_csk_accept sk=$retval"),
+    (Instance::Host, "deadpeer/time_wait", "p:deadpeer/time_wait tcp_time_wait sk=$arg1 state=$arg2:s32"),
+];
 
 /// An event to switch on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +63,14 @@ pub(super) struct Event {
 pub(super) fn all() -> Vec<Event> {
     let calls = CALLS.iter().flat_map(|(_, names)| names.split(' '));
     let of_calls = calls.flat_map(|call| [format!("syscalls/sys_enter_{call}"), format!("syscalls/sys_exit_{call}")]);
-    let of_programs = of_calls.chain([ACCEPTED.to_owned()]);
     let of_host = HOST.iter().map(|(name, filter, _)| ((*name).to_owned(), *filter));
     let event = |instance| move |(name, filter)| Event { instance, name, filter };
+    let of_probes =
+        PROBES.iter().map(|(instance, name, _)| Event { instance: *instance, name: (*name).to_owned(), filter: "" });
     of_host
         .map(event(Instance::Host))
-        .chain(of_programs.map(|name| (name, "")).map(event(Instance::Programs)))
+        .chain(of_calls.map(|name| (name, "")).map(event(Instance::Programs)))
+        .chain(of_probes)
         .collect()
 }
 

@@ -47,7 +47,9 @@ pub(super) fn set_up(root: &Path, problems: &mut Vec<Record>) -> Setup {
     let programs = tracefs::folder(root, Instance::Programs);
     note("set_event_pid", tracefs::add(&programs.join("set_event_pid"), &nobody().to_string()));
     note("event-fork", tracefs::add(&programs.join("options/event-fork"), "1"));
-    note(events::ACCEPTED, tracefs::add(&root.join("kprobe_events"), events::ACCEPTED_PROBE));
+    for (_, name, definition) in events::PROBES {
+        note(name, tracefs::add(&root.join("kprobe_events"), definition));
+    }
 
     let mut setup = Setup::default();
     for Event { instance, name, filter } in events::all() {

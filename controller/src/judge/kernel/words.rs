@@ -8,6 +8,7 @@ use crate::timeline::{
 pub(super) fn event(event: &KernelEvent) -> String {
     let who = event.process.as_ref().map_or_else(|| format!("{}'s kernel", event.host), who);
     match &event.fact {
+        KernelFact::Began { kernel } => format!("{who} (Linux {kernel}) began to be heard"),
         KernelFact::Call(call) => format!("{} {}", called(&who, call), result(call)),
         KernelFact::Forked { child_pid } => format!("{who} forked process {child_pid}"),
         KernelFact::Executed { file } => format!("{who} became {file}"),

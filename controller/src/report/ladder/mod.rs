@@ -6,6 +6,7 @@
 mod arrow;
 mod chatter;
 mod draw;
+mod kernel;
 mod rows;
 mod words;
 

@@ -3,6 +3,7 @@
 use super::super::style::Paint;
 use super::super::text::span;
 use super::chatter::{self, Chatter, Place};
+use super::kernel;
 use super::words::{self, Extra, Label};
 use crate::scenario::Scenario;
 use crate::timeline::{
@@ -109,7 +110,11 @@ pub(super) fn rows(scenario: &Scenario, timeline: &[Event], hosts: &[&str]) -> V
             What::Program { host, program, event: done } => teller.program(event.at, host, program, done),
             What::Machine { host, event: done } => teller.machine(event.at, host, done),
             What::Wire(frame) => teller.frame(event.at, frame),
-            What::Kernel(_) => {}
+            What::Kernel(told) => {
+                if let Some((text, paint)) = kernel::said(told) {
+                    teller.note(event.at, &told.host, text, paint, None);
+                }
+            }
         }
     }
     teller.close_background();

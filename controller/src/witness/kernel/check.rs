@@ -3,11 +3,11 @@
 //! A clock that fits the frames, and a trace that is read rightly, can never contradict the wire by more than the clock's error.
 //! If they do, nothing that this witness says can be vouched for.
 
-use super::place::PlacedEvent;
+use super::place::{PlacedEvent, came};
 use crate::error::Error;
 use crate::timeline::{
     Call, CallResult, Connection, Descriptor, DescriptorKind, Event, Frame, FrameKind, KernelFact, LabTime, Segment,
-    TcpState, Verdict, What,
+    TcpState, What,
 };
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -76,14 +76,9 @@ impl<'a> Wire<'a> {
             let destination = SocketAddr::new(segment.destination, segment.destination_port);
             let own = Connection { local: source, remote: destination };
             wire.sent.entry((from, own)).or_default().push((event.at, segment));
-            let late = match verdict {
-                Verdict::Passed => 0,
-                Verdict::Delayed(by) => *by,
-                Verdict::Dropped | Verdict::Lost => continue,
-            };
-            if let Some(to) = to {
+            if let (Some(to), Some(at)) = (to, came(event.at, *verdict)) {
                 let others = Connection { local: destination, remote: source };
-                wire.got.entry((to, others)).or_default().push((LabTime(event.at.0 + late), segment));
+                wire.got.entry((to, others)).or_default().push((at, segment));
             }
         }
         wire

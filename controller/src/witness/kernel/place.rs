@@ -3,10 +3,11 @@
 
 use super::clock::{Bound, GuestClock, Unfit};
 use super::matching;
-use super::recording::Boot;
+use super::recording::{Boot, GuestFrame};
 use crate::timeline::{
     Call, CallResult, Event, Frame, KernelAccount, KernelEvent, KernelFact, LabTime, MachineEvent, Verdict, What,
 };
+use std::collections::BTreeSet;
 
 /// An Ethernet header: a received frame has lost it when it is traced, one that is sent has it still.
 const HEADER: u32 = 14;
@@ -121,29 +122,43 @@ fn fit(host: &str, boot: &Boot, timeline: &[Event], life: Life) -> Result<GuestC
             _ => None,
         })
     };
-    let length = |frame: &Frame| u32::try_from(frame.length).unwrap_or(u32::MAX);
-    let out: Vec<(LabTime, u32)> =
-        frames().filter(|(_, frame)| frame.from == host).map(|(at, frame)| (at, length(frame))).collect();
-    // Its own frames do not come back; what is for everybody comes to it, too.
-    let mut into: Vec<(LabTime, u32)> = frames()
-        .filter(|(_, frame)| frame.from != host && frame.to.as_deref().is_none_or(|to| to == host))
-        .filter_map(|(at, frame)| match frame.verdict {
-            Verdict::Passed => Some((at, length(frame).saturating_sub(HEADER))),
-            Verdict::Delayed(by) => Some((LabTime(at.0.saturating_add(by)), length(frame).saturating_sub(HEADER))),
-            Verdict::Dropped | Verdict::Lost => None,
-        })
-        .collect();
-    into.sort_by_key(|(at, _)| *at);
-    GuestClock::fit(&bounds(&boot.sent, &out), &bounds(&boot.received, &into))
+    // What was read had happened, and what the guest was told had been the time: bounds as good as those of frames.
+    let (mut most, mut least) = (boot.heard.clone(), boot.told.clone());
+    let links: BTreeSet<u8> = boot.sent.iter().chain(&boot.received).map(|frame| frame.link).collect();
+    for link in links {
+        let here = || frames().filter(|(_, frame)| frame.link == link);
+        let length = |frame: &Frame| u32::try_from(frame.length).unwrap_or(u32::MAX);
+        let out: Vec<(LabTime, u32)> =
+            here().filter(|(_, frame)| frame.from == host).map(|(at, frame)| (at, length(frame))).collect();
+        // Its own frames do not come back; what is for everybody comes to it, too.
+        let mut into: Vec<(LabTime, u32)> = here()
+            .filter(|(_, frame)| frame.from != host && frame.to.as_deref().is_none_or(|to| to == host))
+            .filter_map(|(at, frame)| Some((came(at, frame.verdict)?, length(frame).saturating_sub(HEADER))))
+            .collect();
+        into.sort_by_key(|(at, _)| *at);
+        most.extend(bounds(&boot.sent, link, &out));
+        least.extend(bounds(&boot.received, link, &into));
+    }
+    GuestClock::fit(&most, &least)
 }
 
-/// By how much the lab's clock is ahead, for each frame that both saw.
-fn bounds(guest: &[(u64, u32)], switch: &[(LabTime, u32)]) -> Vec<Bound> {
-    let lengths = |frames: &[(u64, u32)]| frames.iter().map(|(_, length)| *length).collect::<Vec<_>>();
+/// When a frame that came to the switch at `at` went on to its destination, if it did.
+pub(super) fn came(at: LabTime, verdict: Verdict) -> Option<LabTime> {
+    match verdict {
+        Verdict::Passed => Some(at),
+        Verdict::Delayed(by) => Some(LabTime(at.0.saturating_add(by))),
+        Verdict::Dropped | Verdict::Lost => None,
+    }
+}
+
+/// By how much the lab's clock is ahead, for each frame of a link that both saw.
+fn bounds(guest: &[GuestFrame], link: u8, switch: &[(LabTime, u32)]) -> Vec<Bound> {
+    let guest: Vec<&GuestFrame> = guest.iter().filter(|frame| frame.link == link).collect();
+    let lengths: Vec<u32> = guest.iter().map(|frame| frame.length).collect();
     let at_switch: Vec<u32> = switch.iter().map(|(_, length)| *length).collect();
-    matching::pairs(&lengths(guest), &at_switch)
+    matching::pairs(&lengths, &at_switch)
         .into_iter()
-        .map(|(g, s)| Bound { at: guest[g].0, ahead: switch[s].0.0.cast_signed() - guest[g].0.cast_signed() })
+        .map(|(g, s)| Bound { at: guest[g].at, ahead: switch[s].0.0.cast_signed() - guest[g].at.cast_signed() })
         .collect()
 }
 

@@ -28,6 +28,8 @@ struct Known {
     command: String,
     program: Option<String>,
     child: bool,
+    /// It is still the launcher, that will become the program.
+    launching: bool,
     /// Threads that have not ended.
     alive: HashSet<u32>,
     /// Signals that were sent to it and would end it, if nobody handled them; they are not delivered yet.
@@ -66,9 +68,9 @@ impl Processes {
         }
     }
 
-    /// Whether the thread belongs to one of the scenario's programs.
+    /// Whether the thread belongs to one of the scenario's programs. A launcher does not yet: what it does is our own doing.
     pub(super) fn is_program(&self, thread: u32) -> bool {
-        self.known.get(&self.pid(thread)).is_some_and(|known| known.program.is_some())
+        self.known.get(&self.pid(thread)).is_some_and(|known| known.program.is_some() && !known.launching)
     }
 
     /// The process's name, where no event has told it before.
@@ -83,7 +85,7 @@ impl Processes {
     /// A process is about to become the scenario's program `name`.
     pub(super) fn launched(&mut self, pid: u32, name: &str) {
         let known = self.known.entry(pid).or_default();
-        (known.program, known.child) = (Some(name.to_owned()), false);
+        (known.program, known.child, known.launching) = (Some(name.to_owned()), false, true);
         known.alive.insert(pid);
     }
 
@@ -116,6 +118,7 @@ impl Processes {
     pub(super) fn executed(&mut self, thread: u32, file: &str) {
         let pid = self.pid(thread);
         let known = self.known.entry(pid).or_default();
+        known.launching = false;
         known.command = cut(file.rsplit('/').next().unwrap_or(file));
         // Its other threads are gone, and the one that called has the first one's id from now on.
         known.alive = HashSet::from([pid]);

@@ -3,6 +3,7 @@
 //! Each trace buffer is in order by itself; together they are so only up to the time at which all were found empty
 //! ([`Record::Drained`]). Until then, what was read waits.
 
+use super::clock::Bound;
 use super::decode::{Decoder, Traced, What};
 use super::format::PageLayout;
 use super::page;
@@ -18,8 +19,19 @@ const WAITING_AT_MOST: usize = 50_000;
 /// So many frames are kept for the clock, per boot and direction.
 const FRAMES_AT_MOST: usize = 500_000;
 
-/// The link's network cards are called so; the control network's is not.
+/// The card of link 0 is eth0; the control network's is called otherwise.
 const LINK_CARD: &str = "eth";
+
+/// A frame as the guest's kernel told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GuestFrame {
+    /// When, on the guest's clock.
+    pub(super) at: u64,
+    /// The link.
+    pub(super) link: u8,
+    /// Bytes.
+    pub(super) length: u32,
+}
 
 /// What was recorded of one boot.
 #[derive(Debug, Clone, Default)]
@@ -32,9 +44,9 @@ pub(super) struct Boot {
     /// What was told of it. Times are the guest's.
     pub(super) events: Vec<KernelEvent>,
     /// Frames handed to network cards: when, and how long.
-    pub(super) sent: Vec<(u64, u32)>,
+    pub(super) sent: Vec<GuestFrame>,
     /// Frames that came from them.
-    pub(super) received: Vec<(u64, u32)>,
+    pub(super) received: Vec<GuestFrame>,
     /// How many trace events were read, and how many were lost.
     pub(super) traced: u64,
     pub(super) lost: u64,
@@ -44,6 +56,10 @@ pub(super) struct Boot {
     pub(super) drained: u64,
     /// The least that the lab's clock was ahead of the guest's whenever something had just been read: no more is possible.
     pub(super) ahead: Option<i64>,
+    /// What could be read at what time, each saying how much the lab's clock is ahead at most.
+    pub(super) heard: Vec<Bound>,
+    /// What the guest was told of the lab's clock, each saying how much that is ahead at least.
+    pub(super) told: Vec<Bound>,
     /// What this kernel cannot tell.
     pub(super) problems: Vec<String>,
 }
@@ -78,6 +94,8 @@ struct Current {
     /// A loss that the kernel counted, since the buffers were empty last.
     uncertain: Option<u64>,
     undecoded: u64,
+    /// It was told that the recording began.
+    began: bool,
 }
 
 impl Recording {
@@ -146,6 +164,7 @@ impl Current {
             counted: HashMap::new(),
             uncertain: None,
             undecoded: 0,
+            began: false,
         }
     }
 
@@ -175,6 +194,10 @@ impl Current {
                     self.lose(until, before, events, "the kernel's trace buffer");
                 }
             }
+            Record::Clock { host, guest } if self.boot.told.len() < FRAMES_AT_MOST => {
+                self.boot.told.push(Bound { at: guest, ahead: host.cast_signed().wrapping_sub(guest.cast_signed()) });
+            }
+            Record::Clock { .. } => {}
             Record::Problem { what, why } => self.boot.problems.push(format!("{what}: {why}")),
             // A boot begins another of these.
             Record::Boot { .. } => {}
@@ -219,8 +242,10 @@ impl Current {
 
     fn frame(&mut self, at: u64, sent: bool, length: u32, card: &str) {
         let frames = if sent { &mut self.boot.sent } else { &mut self.boot.received };
-        if card.starts_with(LINK_CARD) && frames.len() < FRAMES_AT_MOST {
-            frames.push((at, length));
+        if let Some(link) = card.strip_prefix(LINK_CARD).and_then(|link| link.parse().ok())
+            && frames.len() < FRAMES_AT_MOST
+        {
+            frames.push(GuestFrame { at, link, length });
         }
     }
 
@@ -228,6 +253,9 @@ impl Current {
     fn bound(&mut self, at: u64, now: LabTime) {
         let ahead = now.0.cast_signed() - at.cast_signed();
         self.boot.ahead = Some(self.boot.ahead.map_or(ahead, |known| known.min(ahead)));
+        if self.boot.heard.len() < FRAMES_AT_MOST {
+            self.boot.heard.push(Bound { at, ahead });
+        }
     }
 
     /// The kernel counted losses: `overrun` is told by pages, too, the others are not (ring_buffer.c).
@@ -253,6 +281,15 @@ impl Current {
 
     /// Goes on with the story up to `until`.
     fn release(&mut self, until: u64) {
+        if !self.began {
+            self.began = true;
+            let kernel = self.boot.release.clone();
+            self.story.told.tell(
+                self.waiting.iter().map(|it| it.at).min().unwrap_or(until).min(until),
+                None,
+                KernelFact::Began { kernel },
+            );
+        }
         self.waiting.sort_by_key(|traced| traced.at);
         let ready = self.waiting.partition_point(|traced| traced.at <= until);
         for traced in self.waiting.drain(..ready) {
@@ -261,8 +298,10 @@ impl Current {
     }
 
     fn end(mut self) -> Boot {
-        self.release(u64::MAX);
         let last = self.boot.last.max(self.boot.drained);
+        if last > 0 {
+            self.release(last);
+        }
         if let Some(events) = self.uncertain.take() {
             self.lose(last, self.boot.drained, events, "the kernel's trace buffer");
         }

@@ -1,0 +1,56 @@
+//! The hosts' kernels as witnesses of a running lab: one recorder is read for every power-on of a host.
+
+use crate::error::Result;
+use crate::timeline::{Event, KernelAccount, LabTime, Recorder, What};
+use crate::witness::kernel::{KernelWitness, Testimony, testify};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Who is being listened to, and what was heard.
+#[derive(Debug, Default)]
+pub(super) struct Kernels {
+    listening: BTreeMap<String, KernelWitness>,
+    heard: Vec<Testimony>,
+}
+
+impl Kernels {
+    /// Listens to a machine that was just switched on, by its recorder. The host's last one is off: it is heard to its end.
+    ///
+    /// # Errors
+    /// A recorder cannot be read.
+    pub(super) fn listen(&mut self, host: &str, file: &Path, recorder: &Recorder) -> Result<()> {
+        let witness = KernelWitness::start(host, file, recorder.clone())?;
+        if let Some(before) = self.listening.insert(host.to_owned(), witness) {
+            self.heard.push(before.finish()?);
+        }
+        Ok(())
+    }
+
+    /// Those of `hosts` whose kernels are listened to and have not been heard until `now`.
+    pub(super) fn behind<'a>(&self, hosts: &[&'a str], now: LabTime) -> Vec<&'a str> {
+        let behind = |host: &&str| self.listening.get(*host).is_some_and(|it| it.recorded_until() < now);
+        hosts.iter().copied().filter(|host| behind(host)).collect()
+    }
+
+    /// All machines are off: puts what the kernels said into `timeline`, in place of what was noted while it came. Beside it, what
+    /// their testimony is worth, and why it cannot be vouched for, if it cannot.
+    pub(super) fn testify(
+        self,
+        mut timeline: Vec<Event>,
+        watched: LabTime,
+    ) -> (Vec<Event>, Vec<(String, KernelAccount)>, Result<()>) {
+        let mut broken = None;
+        let mut heard = self.heard;
+        for witness in self.listening.into_values() {
+            match witness.finish() {
+                Ok(testimony) => heard.push(testimony),
+                Err(error) => broken = broken.or(Some(error)),
+            }
+        }
+        let testified = testify(heard, &timeline, watched);
+        timeline.retain(|event| !matches!(event.what, What::Kernel(_)));
+        timeline.extend(testified.events);
+        timeline.sort_by_key(|event| event.at);
+        (timeline, testified.accounts, broken.or(testified.doubt).map_or(Ok(()), Err))
+    }
+}
