@@ -29,7 +29,9 @@ pub(super) fn claim(scenario: &Scenario, claim: &Claim) -> String {
 
 fn kernel(scenario: &Scenario, claim: &KernelClaim) -> String {
     let KernelClaim { what, count, when } = claim;
-    format!("{count} {}{}", scenario::noun(what, count.is_plural()), moment(scenario, when))
+    let when = moment(scenario, when);
+    let comma = if when.is_empty() { "" } else { "," };
+    format!("{count} {}{comma}{when}", scenario::noun(what, count.is_plural()))
 }
 
 fn segments(scenario: &Scenario, claim: &SegmentClaim) -> String {

@@ -82,8 +82,8 @@ pub(super) struct HostSource {
     pub(super) memory: Value<Memory>,
     /// Kernel parameters, set before any program starts, by the names that sysctl(8) uses.
     pub(super) sysctl: Field<Map<SysctlWord>>,
-    /// The Debian suite whose image and kernel it boots, whatever the others boot: `bullseye`, `bookworm`, `trixie`, `forky`
-    /// or `sid`. That of the run if left out.
+    /// The Debian suite whose image and kernel it boots, whatever the others boot: `bullseye`, `bookworm`, `trixie` or
+    /// `sid`. That of the run if left out.
     pub(super) kernel: Value<Suite>,
     /// Where it sends what is not for its own link: the address of a router on that link.
     pub(super) gateway: Value<Gateway>,

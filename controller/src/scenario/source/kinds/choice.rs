@@ -112,7 +112,6 @@ impl Choice for Suite {
         ("bullseye", Suite("bullseye")),
         ("bookworm", Suite("bookworm")),
         ("trixie", Suite("trixie")),
-        ("forky", Suite("forky")),
         ("sid", Suite("sid")),
     ];
 }
