@@ -42,10 +42,10 @@ pub(super) fn life_at(view: &View<'_>, host: &str, at: LabTime) -> Option<LabTim
 /// When the last event before a loss was told, which was noticed at `noticed`: nothing is missing before it.
 fn before_loss(view: &View<'_>, loss: &KernelEvent, noticed: LabTime, since: u64) -> LabTime {
     let began = life_at(view, &loss.host, noticed).unwrap_or_default();
-    let before = view.kernel(&loss.host).filter(|(at, event)| {
+    let mut before = view.kernel(&loss.host).filter(|(at, event)| {
         began <= *at && *at <= noticed && event.guest_time <= since && !matches!(event.fact, KernelFact::Lost { .. })
     });
-    before.last().map_or(began, |(at, _)| at)
+    before.next_back().map_or(began, |(at, _)| at)
 }
 
 fn lives(view: &View<'_>, host: &str) -> Vec<Life> {
