@@ -42,7 +42,7 @@ mod tests {
         let path = file.into_temp_path();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
         let output = Command::new(&path).arg("--help").output().unwrap();
-        assert!(String::from_utf8(output.stdout).unwrap().starts_with("usage: echo-client HOST [PORT]\n"));
+        assert!(String::from_utf8(output.stdout).unwrap().starts_with("usage: echo-client "));
     }
 
     #[test]

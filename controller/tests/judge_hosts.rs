@@ -84,6 +84,16 @@ fn what_was_counted_while_the_link_came_up_is_no_loss() {
 }
 
 #[test]
+fn one_loss_counted_by_a_kernel_that_was_asked_but_once_may_be_the_driver_s_own() {
+    let mut story = booted();
+    story.at(1.1).carrier("client", true, 1);
+    assert_eq!(judged(&mut story, carrier(false)).held, None);
+    assert_eq!(judged(&mut story, carrier(true)).held, None);
+    story.at(2.0).carrier("client", true, 2);
+    assert_eq!(judged(&mut story, carrier(true)).held, Some(true));
+}
+
+#[test]
 fn a_link_that_is_down_at_the_end_lost_its_carrier() {
     let mut story = booted();
     story.at(2.0).carrier("client", false, 0);
@@ -93,7 +103,8 @@ fn a_link_that_is_down_at_the_end_lost_its_carrier() {
 #[test]
 fn every_boot_has_to_be_asked_for_itself() {
     let mut story = booted();
-    story.at(2.0).carrier("client", true, 1).at(3.0).booted("client", "bbbbbbbb-2").at(4.0).carrier("client", true, 0);
+    story.at(1.1).carrier("client", true, 0).at(2.0).carrier("client", true, 1);
+    story.at(3.0).booted("client", "bbbbbbbb-2").at(4.0).carrier("client", true, 0);
     assert_eq!(judged(&mut story, carrier(false)).held, Some(false), "a reboot does not wipe out a loss");
     let mut story = booted();
     story.at(3.0).booted("client", "bbbbbbbb-2").at(4.0).carrier("client", true, 0);

@@ -50,7 +50,9 @@ fn several_kernels_are_told_apart_where_they_differ() {
         told("crash-reboot", "6.12.43+deb13-cloud-amd64", measured("2")),
         told("crash-reboot", "5.10.0-30-cloud-amd64", measured("2")),
         told("crash-reboot", "6.1.0-38-cloud-amd64", not_held),
-        told("sigpipe", "6.1.0-38-cloud-amd64", |result| result.expectations.clear()),
+        told("sigpipe", "6.1.0-38-cloud-amd64", |result| {
+            result.outcome = deadpeer::judge::Outcome::Unknown;
+        }),
     ];
     insta::assert_snapshot!(textbook(&runs));
 }

@@ -107,7 +107,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use std::sync::Barrier;

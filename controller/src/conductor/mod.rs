@@ -36,6 +36,7 @@ use indexmap::IndexMap;
 use phases::Phases;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 /// How a scenario is to be run.
@@ -127,8 +128,9 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
 pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> Result<()> {
     let mut prepared = BTreeSet::new();
     for Job { scenario, options } in jobs {
-        let suites: Vec<String> = scenario.hosts.values().map(|host| spec(host, options).suite).collect();
-        if suites.into_iter().fold(false, |any_new, suite| prepared.insert(suite) || any_new) {
+        let known = prepared.len();
+        prepared.extend(scenario.hosts.values().map(|host| spec(host, options).suite));
+        if prepared.len() > known {
             find(scenario, options, reporter, interrupt, &mut Phases::start())?;
         }
     }
@@ -151,7 +153,10 @@ fn find(
 ) -> Result<Found> {
     let (qemu, qemu_img) = (Info::qemu()?, Info::qemu_img()?);
     if let Some(note) = qemu.note() {
-        tracing::warn!("{note}");
+        // The user is told once, however many runs there are; every run's log is.
+        static TOLD: Once = Once::new();
+        tracing::debug!("{note}");
+        TOLD.call_once(|| tracing::warn!("{note}"));
     }
     phases.end("find QEMU", PhaseKind::Overhead);
     let mut images: IndexMap<String, Image> = IndexMap::new();

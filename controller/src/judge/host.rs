@@ -129,7 +129,10 @@ pub(super) fn carrier(view: &View<'_>, host: &str, lost: bool) -> Finding {
         (None, Some(boot)) => {
             let which =
                 if boots.len() == 1 { String::new() } else { format!(" in boot {} of {}", boot + 1, boots.len()) };
-            Finding::unknown(format!("{host}'s kernel was not asked{which} how often it had lost carrier."), None)
+            Finding::unknown(
+                format!("{host}'s kernel was not asked{which}, or but once, how often it had lost carrier."),
+                None,
+            )
         }
         (None, None) if boots.is_empty() => {
             Finding::unknown(format!("{host} never came up, so its carrier is not known."), None)
@@ -175,6 +178,10 @@ fn counts(view: &View<'_>, host: &str) -> Vec<Option<Count>> {
         }
     }
     let last = |asked: Vec<Count>| {
+        // Asked once, as when the run broke off early: whose loss it counts nobody can tell.
+        if let [Count { up: true, lost: 1.., .. }] = asked[..] {
+            return None;
+        }
         let before = if asked.len() > 1 { asked.first().map_or(0, |c| c.lost) } else { 0 };
         asked.into_iter().last().map(|c| Count { lost: c.lost.saturating_sub(before), ..c })
     };

@@ -79,7 +79,7 @@ fn script(rest: &[u8]) -> Result<Needs, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -173,6 +173,7 @@ impl Page {
     fn time(&mut self, result: &RunResult) {
         use PhaseKind as K;
         let kinds = [
+            (K::Image, "image"),
             (K::Boot, "boot"),
             (K::Reboot, "reboot"),
             (K::Wait, "waiting"),

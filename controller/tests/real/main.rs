@@ -8,6 +8,7 @@ mod bench;
 mod crash_reboot;
 mod faults;
 mod hostile;
+mod hosts;
 mod interrupts;
 mod own;
 mod several;

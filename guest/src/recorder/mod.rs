@@ -14,6 +14,8 @@
 //! | 16 | 8 | capacity: size of the ring, a multiple of 8 |
 //! | 24 | 8 | head: the offset where the next record will begin; all before it are whole |
 //! | 32 | 8 | tail: the offset of the oldest record that is not overwritten |
+//! | 40 | 8 | the host's clock when it last wrote it here ([`tell_time`]); all else is the guest's |
+//! | 48 | 8 | the same, every bit inverted: a word that was written in parts is known by it |
 //!
 //! A record is a header of 24 bytes, its payload, zeroes up to a multiple of 8, and 8 bytes more:
 //!
@@ -40,7 +42,7 @@ mod record;
 mod tests;
 mod writer;
 
-pub use reader::{Found, Memory, Reader};
+pub use reader::{Found, Memory, Reader, tell_time};
 pub use record::{Instance, Record};
 pub use writer::Writer;
 
@@ -69,6 +71,8 @@ mod at {
     pub(super) const CAPACITY: u64 = 16;
     pub(super) const HEAD: u64 = 24;
     pub(super) const TAIL: u64 = 32;
+    pub(super) const HOST_CLOCK: u64 = 40;
+    pub(super) const HOST_CLOCK_INVERTED: u64 = 48;
 }
 
 /// Why a memory cannot be a recorder, or a payload cannot be recorded.

@@ -78,6 +78,14 @@ pub enum Record {
         /// Until when: nanoseconds of `CLOCK_BOOTTIME`, which is the trace clock.
         until: u64,
     },
+    /// Both clocks: the host's, as it had just been told, and then the guest's. So when the guest's said this, the host's said that
+    /// or more.
+    Clock {
+        /// Nanoseconds of the host's, whatever they count from.
+        host: u64,
+        /// Nanoseconds of `CLOCK_BOOTTIME`.
+        guest: u64,
+    },
     /// What this kernel, or this guest, cannot do: an event that does not exist, a feature that is missing.
     Problem {
         /// What it concerns: an event (`tcp/tcp_send_reset`), a feature (`kprobes`), or `witness` itself.
@@ -97,6 +105,7 @@ impl Record {
             Self::Loss { .. } => 4,
             Self::Drained { .. } => 5,
             Self::Problem { .. } => 6,
+            Self::Clock { .. } => 7,
         }
     }
 
@@ -121,6 +130,7 @@ impl Record {
                 bytes.extend(stats.as_bytes());
             }
             Self::Drained { until } => bytes.extend(until.to_le_bytes()),
+            Self::Clock { host, guest } => [host, guest].iter().for_each(|time| bytes.extend(time.to_le_bytes())),
         }
     }
 
@@ -139,8 +149,9 @@ impl Record {
                 cpu: rest.number()?,
                 stats: String::from_utf8(rest.take_all().to_vec()).ok()?,
             },
-            5 => Self::Drained { until: u64::from_le_bytes(rest.take(8)?.try_into().ok()?) },
+            5 => Self::Drained { until: rest.time()? },
             6 => Self::Problem { what: rest.text()?, why: rest.text()? },
+            7 => Self::Clock { host: rest.time()?, guest: rest.time()? },
             _ => return None,
         };
         rest.0.is_empty().then_some(record)
@@ -179,6 +190,10 @@ impl<'a> Rest<'a> {
 
     fn number(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn time(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
 
     fn instance(&mut self) -> Option<Instance> {

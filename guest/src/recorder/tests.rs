@@ -38,6 +38,29 @@ fn a_memory_that_nobody_set_up_holds_nothing() {
 }
 
 #[test]
+fn the_host_tells_its_time_and_half_a_word_is_not_believed() {
+    let file = std::fs::File::from(
+        nix::fcntl::open(
+            "/tmp",
+            nix::fcntl::OFlag::O_TMPFILE | nix::fcntl::OFlag::O_RDWR,
+            nix::sys::stat::Mode::S_IRUSR,
+        )
+        .unwrap(),
+    );
+    tell_time(&file, 0x0102_0304_0506_0708).unwrap();
+    let mut header = [0; 64];
+    Memory::read_at(&file, 0, &mut header[..56]).unwrap();
+    let memory = memory(4096);
+    for (word, bytes) in memory.iter().zip(header.as_chunks::<8>().0) {
+        word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+    }
+    let writer = Writer::open(&memory).unwrap();
+    assert_eq!(writer.host_clock(), Some(0x0102_0304_0506_0708));
+    memory[5].store(0x0102_0304_0000_0000, Ordering::Relaxed);
+    assert_eq!(writer.host_clock(), None);
+}
+
+#[test]
 fn every_kind_of_record_comes_back_as_it_was() {
     let memory = memory(8192);
     let mut writer = Writer::open(&memory).unwrap();
@@ -53,6 +76,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
         Record::Page { instance: Instance::Programs, cpu: 3, bytes: (0..=255).collect() },
         Record::Loss { instance: Instance::Host, cpu: 1, stats: "overrun: 12\n".into() },
         drained(u64::MAX),
+        Record::Clock { host: 1 << 40, guest: 7 },
         Record::Problem { what: "kprobes".into(), why: "CONFIG_KPROBE_EVENTS is off".into() },
         page(0, 0),
     ];

@@ -63,6 +63,14 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// The host's clock, when the host last told it ([`super::tell_time`]); none if it never did.
+    #[must_use]
+    pub fn host_clock(&self) -> Option<u64> {
+        let word = |at: u64| self.memory[(at / 8) as usize].load(Ordering::Acquire);
+        let clock = word(at::HOST_CLOCK);
+        (word(at::HOST_CLOCK_INVERTED) == !clock).then_some(clock)
+    }
+
     /// Moves the tail past what the next `length` bytes overwrite.
     fn make_room(&mut self, length: u64) {
         let before = self.tail;

@@ -123,6 +123,10 @@ fn chapter(page: &mut String, case: &Case<'_>) {
         page.push('\n');
     }
     page.push('\n');
+    if case.kernels.keys().all(|kernel| case.sign(kernel) == sign(Verdict::Unknown)) {
+        page.push_str("No run of it came to its end, so nothing can be said.\n");
+        return;
+    }
     for expectation in &case.scenario.expectations {
         let claim = words(&scenario::claim(case.scenario, &expectation.claim));
         let groups = case.findings(expectation);

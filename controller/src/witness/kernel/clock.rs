@@ -2,7 +2,8 @@
 //!
 //! A frame that a guest hands to its network card comes to the switch a moment later, and one that the switch hands on
 //! comes to the guest a moment later. So every frame sent says how far the lab's clock is ahead of the guest's *at most*, and every
-//! frame received, *at least*. What was possible at one time narrows down what is possible at another, but for what the
+//! frame received, *at least*. The flight recorder says the same, the other way round and more often: what was read from it
+//! had happened, and the guest records what it was told of the lab's clock. What was possible at one time narrows down what is possible at another, but for what the
 //! clocks may have drifted apart meanwhile. What lies between the bounds is possible; the middle is taken, and half the
 //! distance is the error.
 

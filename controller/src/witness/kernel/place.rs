@@ -122,7 +122,8 @@ fn fit(host: &str, boot: &Boot, timeline: &[Event], life: Life) -> Result<GuestC
             _ => None,
         })
     };
-    let (mut most, mut least) = (Vec::new(), Vec::new());
+    // What was read had happened, and what the guest was told had been the time: bounds as good as those of frames.
+    let (mut most, mut least) = (boot.heard.clone(), boot.told.clone());
     let links: BTreeSet<u8> = boot.sent.iter().chain(&boot.received).map(|frame| frame.link).collect();
     for link in links {
         let here = || frames().filter(|(_, frame)| frame.link == link);

@@ -2,9 +2,9 @@
 
 use super::recording::{Boot, Recording};
 use crate::error::{Context, Error, Result};
-use crate::timeline::{Call, Clock, Event, KernelEvent, KernelFact, LabTime, Recorder, What};
-use deadpeer_guest::recorder::Reader;
-use std::fs::File;
+use crate::timeline::{Call, Event, KernelEvent, KernelFact, LabTime, Recorder, What};
+use deadpeer_guest::recorder::{Reader, tell_time};
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -51,11 +51,12 @@ impl KernelWitness {
     /// There is no such file, or no thread to be had.
     pub fn start(host: &str, file: &Path, recorder: Recorder) -> Result<Self> {
         let memory = open(file)?;
+        let told = OpenOptions::new().write(true).open(file).broken(|| cannot_open(file))?;
         let (stop, recorded) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (name, over, until) = (host.to_owned(), Arc::clone(&stop), Arc::clone(&recorded));
         let thread = std::thread::Builder::new()
             .name(format!("kernel-{host}"))
-            .spawn(move || read_live(&name, Reader::new(memory), &recorder, &over, &until))
+            .spawn(move || read_live(&name, (Reader::new(memory), &told), &recorder, &over, &until))
             .broken(|| format!("no thread for the kernel witness of host '{host}'"))?;
         Ok(Self { host: host.to_owned(), stop, recorded, thread: Some(thread) })
     }
@@ -88,12 +89,16 @@ impl Drop for KernelWitness {
 }
 
 fn open(file: &Path) -> Result<File> {
-    File::open(file).broken(|| format!("cannot open the flight recorder {}", file.display()))
+    File::open(file).broken(|| cannot_open(file))
+}
+
+fn cannot_open(file: &Path) -> String {
+    format!("cannot open the flight recorder {}", file.display())
 }
 
 fn read_live(
     host: &str,
-    mut reader: Reader<File>,
+    (mut reader, told): (Reader<File>, &File),
     recorder: &Recorder,
     stop: &AtomicBool,
     recorded: &AtomicU64,
@@ -102,21 +107,23 @@ fn read_live(
     loop {
         // Looked at first: what was recorded before the end was asked for is read.
         let over = stop.load(Ordering::Acquire);
-        read_new(host, &mut reader, &mut recording, recorder.clock(), |event, ahead| note(recorder, event, ahead))?;
+        let clock = recorder.clock();
+        read_new(host, &mut reader, &mut recording, || clock.now(), |event, ahead| note(recorder, event, ahead))?;
         recorded.store(recording.recorded_until().0, Ordering::Release);
         if over {
             break;
         }
+        tell_time(told, clock.now().0).broken(|| format!("cannot tell host '{host}' the time"))?;
         std::thread::sleep(PAUSE);
     }
     let (boots, damage) = recording.end();
     Ok(Testimony { host: host.to_owned(), boots, damage })
 }
 
-/// Reads a recorder that nobody writes any more.
+/// Reads a recorder that nobody writes any more. When it was read says nothing then: as late as can be.
 pub(super) fn read_whole(host: &str, file: &Path) -> Result<Testimony> {
     let mut recording = Recording::new(host);
-    read_new(host, &mut Reader::new(open(file)?), &mut recording, Clock::start(), |_, _| {})?;
+    read_new(host, &mut Reader::new(open(file)?), &mut recording, || LabTime(i64::MAX.cast_unsigned()), |_, _| {})?;
     let (boots, damage) = recording.end();
     Ok(Testimony { host: host.to_owned(), boots, damage })
 }
@@ -125,11 +132,11 @@ fn read_new(
     host: &str,
     reader: &mut Reader<File>,
     recording: &mut Recording,
-    clock: Clock,
+    now: impl Fn() -> LabTime,
     mut note: impl FnMut(&KernelEvent, i64),
 ) -> Result<()> {
     while let Some(found) = reader.next().broken(|| format!("cannot read the flight recorder of host '{host}'"))? {
-        recording.take(found, clock.now());
+        recording.take(found, now());
         let (events, ahead) = recording.fresh();
         events.iter().for_each(|event| note(event, ahead));
     }

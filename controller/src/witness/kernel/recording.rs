@@ -3,6 +3,7 @@
 //! Each trace buffer is in order by itself; together they are so only up to the time at which all were found empty
 //! ([`Record::Drained`]). Until then, what was read waits.
 
+use super::clock::Bound;
 use super::decode::{Decoder, Traced, What};
 use super::format::PageLayout;
 use super::page;
@@ -55,6 +56,10 @@ pub(super) struct Boot {
     pub(super) drained: u64,
     /// The least that the lab's clock was ahead of the guest's whenever something had just been read: no more is possible.
     pub(super) ahead: Option<i64>,
+    /// What could be read at what time, each saying how much the lab's clock is ahead at most.
+    pub(super) heard: Vec<Bound>,
+    /// What the guest was told of the lab's clock, each saying how much that is ahead at least.
+    pub(super) told: Vec<Bound>,
     /// What this kernel cannot tell.
     pub(super) problems: Vec<String>,
 }
@@ -189,6 +194,10 @@ impl Current {
                     self.lose(until, before, events, "the kernel's trace buffer");
                 }
             }
+            Record::Clock { host, guest } if self.boot.told.len() < FRAMES_AT_MOST => {
+                self.boot.told.push(Bound { at: guest, ahead: host.cast_signed().wrapping_sub(guest.cast_signed()) });
+            }
+            Record::Clock { .. } => {}
             Record::Problem { what, why } => self.boot.problems.push(format!("{what}: {why}")),
             // A boot begins another of these.
             Record::Boot { .. } => {}
@@ -244,6 +253,9 @@ impl Current {
     fn bound(&mut self, at: u64, now: LabTime) {
         let ahead = now.0.cast_signed() - at.cast_signed();
         self.boot.ahead = Some(self.boot.ahead.map_or(ahead, |known| known.min(ahead)));
+        if self.boot.heard.len() < FRAMES_AT_MOST {
+            self.boot.heard.push(Bound { at, ahead });
+        }
     }
 
     /// The kernel counted losses: `overrun` is told by pages, too, the others are not (ring_buffer.c).
