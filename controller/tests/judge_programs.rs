@@ -5,7 +5,7 @@ mod support;
 
 use deadpeer::judge::{Judged, judge};
 use deadpeer::scenario::{Claim, Moment, ProgramEnd};
-use deadpeer::timeline::{Ended, MachineEvent};
+use deadpeer::timeline::{Ended, MachineEvent, ProgramEvent};
 use support::scenarios::{FIRST_LINE, SECOND_LINE, after};
 use support::{Story, scenarios, stories};
 
@@ -192,4 +192,23 @@ fn a_program_still_running_or_never_started_did_not_end() {
     assert_eq!((never.held, never.why.as_str()), (Some(false), "other was never started."));
     let never = judged(&mut story, prints("other", "x", true, Moment::default()));
     assert_eq!((never.held, never.why.as_str()), (Some(false), "other was never started."));
+}
+
+#[test]
+fn of_a_program_that_was_muted_only_what_was_kept_is_certain() {
+    let mut story = stories::rebooted();
+    story.at(7.0).began(SECOND_LINE).line("echo-client", "kept").program("echo-client", ProgramEvent::Muted);
+    story.at(8.0).ended("echo-client", Ended::Exit(0)).done(SECOND_LINE);
+    let later = || after(SECOND_LINE);
+    assert_eq!(judged(&mut story, prints("echo-client", "kept", true, later())).held, Some(true));
+    assert_eq!(judged(&mut story, prints("echo-client", "kept", false, later())).held, Some(false));
+    for seen in [true, false] {
+        let unseen = judged(&mut story, prints("echo-client", "ECONNRESET", seen, later()));
+        assert_eq!(unseen.held, None);
+        assert!(unseen.why.contains("from 7.000 s on its lines were not kept"), "{}", unseen.why);
+        // Before it was muted, and of another program, all was kept.
+        let before = Moment { before: Some(SECOND_LINE), ..Moment::default() };
+        assert_eq!(judged(&mut story, prints("echo-client", "ECONNRESET", seen, before)).held, Some(!seen));
+        assert_eq!(judged(&mut story, prints("echo-server", "ECONNRESET", seen, later())).held, Some(!seen));
+    }
 }
