@@ -79,3 +79,42 @@ fn who(process: &Process) -> String {
         None => format!("{} (pid {})", process.command, process.pid),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::timeline::{Connection, Descriptor, LabTime};
+
+    fn shown(fact: KernelFact) -> Option<String> {
+        let program = Some("client".to_owned());
+        let process = Some(Process { pid: 7, command: "client".to_owned(), program, child: false });
+        said(&KernelEvent { host: "client".to_owned(), guest_time: 0, process, fact }).map(|(said, _)| said.ascii)
+    }
+
+    fn connection() -> Connection {
+        Connection { local: "192.0.2.1:4000".parse().unwrap(), remote: "192.0.2.2:9877".parse().unwrap() }
+    }
+
+    fn read(result: CallResult) -> KernelFact {
+        let on = Some(Descriptor { number: 3, kind: DescriptorKind::Connection(connection()) });
+        KernelFact::Call(Call { call: "read".to_owned(), began: LabTime(0), on, arguments: String::new(), result })
+    }
+
+    #[test]
+    fn what_the_application_was_told_is_shown_if_it_is_news() {
+        let reset = read(CallResult::Failed("ECONNRESET".to_owned()));
+        assert_eq!(shown(reset).as_deref(), Some("client: read -> ECONNRESET"));
+        assert_eq!(shown(read(CallResult::Returned(0))).as_deref(), Some("client: read -> 0 (end of file)"));
+        assert_eq!(shown(read(CallResult::Returned(5))), None);
+        assert_eq!(shown(read(CallResult::Unfinished)), None);
+    }
+
+    #[test]
+    fn a_connection_is_shown_from_its_making_to_its_end() {
+        let state = |from, to| shown(KernelFact::State { connection: connection(), from, to });
+        assert_eq!(state(TcpState::Closed, TcpState::SynSent), None);
+        let established = state(TcpState::SynSent, TcpState::Established);
+        assert_eq!(established.as_deref(), Some("kernel: SYN-SENT -> ESTABLISHED"));
+    }
+}

@@ -10,7 +10,7 @@ use super::names::{self, Restart};
 use super::processes::Processes;
 use super::told::Told;
 use crate::timeline::{Disposition, Ended, KernelFact, Process, SignalOutcome};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 /// `SA_RESTART` of sigaction(2), on x86-64.
 const SA_RESTART: u64 = 0x1000_0000;
@@ -39,7 +39,7 @@ pub(super) struct Story {
     /// The last state that each socket was seen in.
     pub(super) states: HashMap<u64, u8>,
     /// Sockets whose connection lives on without them, in TIME_WAIT or FIN_WAIT2.
-    pub(super) outlived: std::collections::HashSet<u64>,
+    pub(super) outlived: HashSet<u64>,
     pub(super) told: Told,
 }
 
@@ -53,7 +53,7 @@ impl Story {
             interrupted: HashMap::new(),
             queues: HashMap::new(),
             states: HashMap::new(),
-            outlived: std::collections::HashSet::new(),
+            outlived: HashSet::new(),
             told: Told::new(host),
         }
     }
@@ -101,7 +101,7 @@ impl Story {
 
     /// The recording ends here: whoever is in a call stays in it.
     pub(super) fn end(&mut self, at: u64) {
-        let threads: Vec<u32> = self.flights.keys().chain(self.interrupted.keys()).copied().collect();
+        let threads: BTreeSet<u32> = self.flights.keys().chain(self.interrupted.keys()).copied().collect();
         for thread in threads {
             self.unfinished(at, thread);
         }
