@@ -61,7 +61,7 @@ $b chmod {mode:o} "$t"
 $b dd bs=64k conv=fsync status=none >&3
 exec 3>&-
 [ "$($b sha256sum <"$t")" = "{sum}  -" ] || {{ echo "what arrived in $t is not what was sent" >&2; exit 1; }}
-$b mv -fT "$t" "$f"
+$b mv -f "$t" "$f"
 trap - EXIT
 $b sync {folder}
 "#
