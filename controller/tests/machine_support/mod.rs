@@ -115,10 +115,18 @@ impl Guest {
     ///
     /// Kernel, busybox and the modules of the virtio NIC and disk are the image's; nothing else of it is used.
     pub(crate) fn script(bench: &Bench, script: &str) -> Self {
-        let image = image();
+        Self::script_on(bench, &Spec::default().suite, script)
+    }
+
+    /// The same with the kernel of another Debian suite. The witness is `/witness`.
+    pub(crate) fn script_on(bench: &Bench, suite: &str, script: &str) -> Self {
+        let spec = Spec { suite: suite.to_owned() };
+        let image = image::ensure(&spec, &Reporter::silent(), &|| false).unwrap();
+        let script = format!("{PROLOGUE}\n{script}\n{EPILOGUE}\n");
+        let witness = deadpeer::embedded::guest_program("witness").unwrap();
         let mut archive = std::fs::read(&image.initrd).unwrap();
         archive.resize(archive.len().next_multiple_of(4), 0);
-        archive.extend(cpio("deadpeer-test", &format!("{PROLOGUE}\n{script}\n{EPILOGUE}\n")));
+        archive.extend(cpio(&[("deadpeer-test", script.as_bytes()), ("witness", witness)]));
         let initrd = bench.path("initrd");
         std::fs::write(&initrd, archive).unwrap();
         Self { kernel: image.kernel, initrd, append: PARAMETERS.into() }
@@ -142,14 +150,15 @@ up() { echo "deadpeer: up $($B cat /proc/sys/kernel/random/boot_id) $($B uname -
 
 const EPILOGUE: &str = "while :; do $B sleep 1000; done";
 
-/// An archive of one executable file (newc: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst).
-fn cpio(name: &str, text: &str) -> Vec<u8> {
+/// An archive of executable files (newc: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst).
+fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = Vec::new();
-    for (name, mode, body) in [(name, 0o100_755_u32, text), ("TRAILER!!!", 0, "")] {
+    let files = files.iter().map(|(name, body)| (*name, 0o100_755_u32, *body));
+    for (name, mode, body) in files.chain([("TRAILER!!!", 0, &b""[..])]) {
         let fields = [0, mode, 0, 0, 1, 0, body.len() as u32, 0, 0, 0, 0, name.len() as u32 + 1, 0];
         archive.extend(b"070701");
         fields.iter().for_each(|field| archive.extend(format!("{field:08x}").bytes()));
-        for part in [format!("{name}\0").as_bytes(), body.as_bytes()] {
+        for part in [format!("{name}\0").as_bytes(), body] {
             archive.extend(part);
             archive.resize(archive.len().next_multiple_of(4), 0);
         }

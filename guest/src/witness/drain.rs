@@ -1,8 +1,8 @@
 //! Copies what the kernel traced to the flight recorder, as soon as may be and as cheaply.
 //!
-//! The first event wakes the witness. It then sleeps a little, so that what follows is copied in one go, and copies until all
-//! buffers are empty. How long it sleeps depends on how long copying took: it never takes more than a small part of the
-//! machine's time, and what a power cut can catch unread is what happened in the last few milliseconds.
+//! What costs is to wake up, not to trace: under emulation each time takes as long as some thirty system calls. So the first event
+//! after a silence wakes the witness, and it then lets some milliseconds pass before it copies, again and again until nothing
+//! new is found. What a power cut can catch unread is what happened in these milliseconds.
 
 use super::{cpus, page_size, tracefs};
 use crate::recorder::{Instance, Record, Writer};
@@ -11,18 +11,16 @@ use nix::time::{ClockId, clock_gettime};
 use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
+use std::ops::AddAssign;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// The witness sleeps so many times as long as it last worked ...
-const REST: u32 = 20;
-
-/// ... but not less, nor more, than this.
-const REST_AT_LEAST: Duration = Duration::from_millis(2);
-const REST_AT_MOST: Duration = Duration::from_millis(20);
+/// How long events may wait for being copied, so that many are copied at once. A buffer holds many times what an emulated guest
+/// can trace in it.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// When nothing happens, it says so this often, in milliseconds.
 const SIGN_OF_LIFE: u16 = 100;
@@ -64,7 +62,6 @@ fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
     let mut counted = Instant::now();
     let mut last_told = None;
     loop {
-        let began = Instant::now();
         // The host's clock first, then ours, and both before the buffers are looked into: what happens meanwhile may or may
         // not be found.
         let told = writer.host_clock();
@@ -73,41 +70,57 @@ fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
             last_told = told;
             writer.append(&Record::Clock { host, guest: until }).map_err(io::Error::other)?;
         }
-        let (mut empty, mut lost) = (true, false);
+        let mut found = Copied::default();
         for buffer in &mut buffers {
-            let (emptied, missed) = copy(buffer, &mut page, &layout, writer)?;
-            empty &= emptied;
-            lost |= missed;
+            found += copy(buffer, &mut page, &layout, writer)?;
         }
-        if empty {
+        if !found.more {
             writer.append(&Record::Drained { until }).map_err(io::Error::other)?;
         }
-        if lost || counted.elapsed() >= COUNTERS_EVERY {
+        if found.gap || counted.elapsed() >= COUNTERS_EVERY {
             counted = Instant::now();
             buffers.iter_mut().try_for_each(|buffer| count(buffer, writer))?;
         }
-        sleep((began.elapsed() * REST).clamp(REST_AT_LEAST, REST_AT_MOST));
         let mut waited: Vec<_> = buffers.iter().map(|it| PollFd::new(it.pages.as_fd(), PollFlags::POLLIN)).collect();
-        poll(&mut waited, PollTimeout::from(SIGN_OF_LIFE))?;
+        if found.any || poll(&mut waited, PollTimeout::from(SIGN_OF_LIFE))? > 0 {
+            sleep(GATHER);
+        }
     }
 }
 
-/// Copies what is in a buffer: whether it is empty now, and whether the kernel says that events were lost.
-fn copy(buffer: &mut Buffer, page: &mut [u8], layout: &Layout, writer: &mut Writer<'_>) -> io::Result<(bool, bool)> {
-    let mut lost = false;
+/// What came of copying.
+#[derive(Debug, Default, Clone, Copy)]
+struct Copied {
+    /// Something was there.
+    any: bool,
+    /// Something may still be there.
+    more: bool,
+    /// The kernel says that events were lost.
+    gap: bool,
+}
+
+impl AddAssign for Copied {
+    fn add_assign(&mut self, other: Self) {
+        *self = Self { any: self.any | other.any, more: self.more | other.more, gap: self.gap | other.gap };
+    }
+}
+
+/// Copies what is in a buffer.
+fn copy(buffer: &mut Buffer, page: &mut [u8], layout: &Layout, writer: &mut Writer<'_>) -> io::Result<Copied> {
+    let mut copied = Copied::default();
     for _ in 0..AT_ONCE {
         let length = match buffer.pages.read(page) {
-            Ok(0) => return Ok((true, lost)),
+            Ok(0) => return Ok(copied),
             Ok(length) => length,
-            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok((true, lost)),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(copied),
             Err(e) => return Err(e),
         };
-        let (used, missed) = layout.used(&page[..length]);
-        lost |= missed;
+        let (used, gap) = layout.used(&page[..length]);
+        copied += Copied { any: true, more: false, gap };
         let record = Record::Page { instance: buffer.instance, cpu: buffer.cpu, bytes: page[..used].to_vec() };
         writer.append(&record).map_err(io::Error::other)?;
     }
-    Ok((false, lost))
+    Ok(Copied { more: true, ..copied })
 }
 
 /// Records the kernel's counters of a buffer if they tell of a loss that was not told before.
