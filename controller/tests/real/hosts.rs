@@ -75,7 +75,7 @@ fn grace(ending: &Ending) -> u64 {
     let end = |program: &str| {
         let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let ends = events.filter(|event| event["program"] == program && event["event"] == "ended");
-        ends.last().unwrap()["at"].as_u64().unwrap()
+        ends.fold(None, |_, event| Some(event)).unwrap()["at"].as_u64().unwrap()
     };
     (end("deaf") - end("echo-server")) / 1_000_000_000
 }
