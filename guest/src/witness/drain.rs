@@ -18,9 +18,12 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long events may wait for being copied, so that many are copied at once. A buffer holds many times what an emulated guest
-/// can trace in it.
-const GATHER: Duration = Duration::from_millis(10);
+/// How long events may wait for being copied, so that many are copied at once.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// The same where so much is traced that a buffer might overflow meanwhile: after a look that found this many pages.
+const GATHER_WHEN_BUSY: Duration = Duration::from_millis(5);
+const BUSY: usize = 64;
 
 /// When nothing happens, it says so this often, in milliseconds.
 const SIGN_OF_LIFE: u16 = 100;
@@ -82,8 +85,8 @@ fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
             buffers.iter_mut().try_for_each(|buffer| count(buffer, writer))?;
         }
         let mut waited: Vec<_> = buffers.iter().map(|it| PollFd::new(it.pages.as_fd(), PollFlags::POLLIN)).collect();
-        if found.any || poll(&mut waited, PollTimeout::from(SIGN_OF_LIFE))? > 0 {
-            sleep(GATHER);
+        if found.pages > 0 || poll(&mut waited, PollTimeout::from(SIGN_OF_LIFE))? > 0 {
+            sleep(if found.pages < BUSY { GATHER } else { GATHER_WHEN_BUSY });
         }
     }
 }
@@ -91,8 +94,8 @@ fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
 /// What came of copying.
 #[derive(Debug, Default, Clone, Copy)]
 struct Copied {
-    /// Something was there.
-    any: bool,
+    /// So many pages.
+    pages: usize,
     /// Something may still be there.
     more: bool,
     /// The kernel says that events were lost.
@@ -101,7 +104,7 @@ struct Copied {
 
 impl AddAssign for Copied {
     fn add_assign(&mut self, other: Self) {
-        *self = Self { any: self.any | other.any, more: self.more | other.more, gap: self.gap | other.gap };
+        *self = Self { pages: self.pages + other.pages, more: self.more | other.more, gap: self.gap | other.gap };
     }
 }
 
@@ -116,7 +119,7 @@ fn copy(buffer: &mut Buffer, page: &mut [u8], layout: &Layout, writer: &mut Writ
             Err(e) => return Err(e),
         };
         let (used, gap) = layout.used(&page[..length]);
-        copied += Copied { any: true, more: false, gap };
+        copied += Copied { pages: 1, more: false, gap };
         let record = Record::Page { instance: buffer.instance, cpu: buffer.cpu, bytes: page[..used].to_vec() };
         writer.append(&record).map_err(io::Error::other)?;
     }
