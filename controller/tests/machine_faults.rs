@@ -24,6 +24,8 @@ fn machine(bench: &Bench, fault: &str) -> Qemu {
 fn machine_with(bench: &Bench, fault: &str, change: impl FnOnce(&mut Config)) -> Qemu {
     let mut config = bench.config(&Guest::none());
     config.overlay = bench.path(&format!("{fault}.qcow2"));
+    // A bench may see several machines of one name, and a flight recorder is never written twice.
+    config.recordings = None;
     change(&mut config);
     bench.machine(config, fake(bench, fault))
 }

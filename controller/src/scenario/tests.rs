@@ -114,10 +114,10 @@ fn rules_keep_their_order_and_their_parts() {
 fn one_slip_is_one_problem() {
     let text = CRASH_REBOOT.replace("- start: echo-client", "- start: echo-clinet");
     assert_eq!(parse("x", &text).unwrap_err().list().len(), 1);
-    let text = CRASH_REBOOT.replace("name: crash\n", "name: crsah\n");
+    let text = CRASH_REBOOT.replace("name: first-line\n", "name: frist-line\n");
     assert_eq!(parse("x", &text).unwrap_err().list().len(), 1);
     let text = CRASH_REBOOT.replace("  server:\n", "  sever:\n");
-    // The host is referred to in seven places, and all of them are told.
+    // The host is referred to in several places, and all of them are told.
     assert!(parse("x", &text).unwrap_err().list().iter().all(|p| p.message() == "there is no host `server`"));
 }
 
