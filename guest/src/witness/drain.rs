@@ -1,8 +1,8 @@
 //! Copies what the kernel traced to the flight recorder, as soon as may be and as cheaply.
 //!
-//! What costs is to wake up, not to trace: under emulation each time takes as long as some thirty system calls. So the first event
-//! after a silence wakes the witness, and it then lets some milliseconds pass before it copies, again and again until nothing
-//! new is found. What a power cut can catch unread is what happened in these milliseconds.
+//! What costs is to look, not to trace: under emulation a look takes half a millisecond, found or not. So the first event
+//! after a silence wakes the witness, and it then lets some time pass before it copies, again and again until nothing
+//! new is found. What a power cut can catch unread is what happened in that time.
 
 use super::{cpus, page_size, tracefs};
 use crate::recorder::{Instance, Record, Writer};
