@@ -70,10 +70,12 @@ pub(super) fn find(view: &View<'_>, claim: &KernelClaim) -> Finding {
             judged(view, claim, &calls::Calls { program, family: *family, descriptor: *descriptor, returns })
         }
         KernelPattern::Delivered { program, signal, disposition } => {
-            judged(view, claim, &signals::Delivered { program, signal, disposition: *disposition })
+            let wanted = signals::Wanted::Delivered(*disposition);
+            judged(view, claim, &signals::Signals { program, signal, wanted })
         }
         KernelPattern::Sent { program, signal, outcome } => {
-            judged(view, claim, &signals::Sent { program, signal, outcome: *outcome })
+            let wanted = signals::Wanted::Sent(*outcome);
+            judged(view, claim, &signals::Signals { program, signal, wanted })
         }
         KernelPattern::State { host, change } => judged(view, claim, &states::States::of(view.scenario, host, *change)),
         KernelPattern::Tcp { host, deed } => judged(view, claim, &tcp::Deeds::of(view.scenario, host, *deed)),
