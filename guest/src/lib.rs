@@ -13,7 +13,8 @@
 //! | `addresses` | a line per address of a link NIC: `eth0 192.0.2.2/24` |
 //! | `routes` | lines for `ip -batch`: `route add default via 192.0.2.254` |
 //! | `sysctl` | `name = value` lines for `sysctl -p` |
-//! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), and the [`attend`]ant of each program |
+//! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), the [`attend`]ant of each program, root's [`shell`] |
+//! | `bin` | a folder: the guest programs that scenarios start |
 //! | `authorized_keys` | the one public key that may log in as root |
 //! | `host_key` | dropbear's private ed25519 host key, made for this run |
 //!
@@ -22,9 +23,13 @@
 pub mod args;
 pub mod attend;
 pub mod recorder;
+pub mod shell;
 pub mod signals;
+mod tell;
 pub mod witness;
 pub mod wrap;
+
+pub use tell::tell;
 
 /// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).
 pub const ECHO_PORT: u16 = 9877;
@@ -35,8 +40,8 @@ pub const SEED_DIR: &str = "/run/deadpeer";
 /// The witness on a booted guest; it comes with the seed.
 pub const WITNESS: &str = "/run/deadpeer/witness";
 
-/// Where uploaded guest programs are put; on the guests' `PATH`.
-pub const PROGRAM_DIR: &str = "/usr/local/bin";
+/// Where our guest programs are on a booted guest; they come with the seed. On the guests' `PATH`.
+pub const PROGRAM_DIR: &str = "/run/deadpeer/bin";
 
 /// Where programs of the user's own are put, a folder for each; not on the `PATH`.
 pub const OWN_DIR: &str = "/usr/local/lib/deadpeer";

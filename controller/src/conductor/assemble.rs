@@ -237,6 +237,10 @@ fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
         addresses: host.addresses.iter().map(|(ip, prefix)| (format!("eth{}", link_of(*ip)), *ip, *prefix)).collect(),
         gateways: host.gateway.into_iter().collect(),
         witness: embedded::guest_program("witness").unwrap_or_default().to_vec(),
+        programs: embedded::guest_programs()
+            .filter(|name| *name != "witness")
+            .filter_map(|name| Some((name, embedded::guest_program(name)?)))
+            .collect(),
         sysctl: sysctl(host),
         authorized_key: keys.client.authorized_line(),
         host_key: keys.host.dropbear_file(),

@@ -1,65 +1,32 @@
-//! What is brought to a host before the steps go on: our guest programs, and the user's own.
+//! What is brought to a host before the steps go on: programs of the user's own. Ours come with the seed.
 
 use super::lab::COMMAND_WITHIN;
-use crate::embedded;
 use crate::error::{Error, Result};
 use crate::own::{Needs, Placed};
 use crate::remote::{Session, quote};
 use crate::scenario::{Action, Scenario};
 use crate::timeline::Ended;
-use deadpeer_guest::PROGRAM_DIR;
 use std::time::Duration;
 
 /// An emulated host takes in this much in a second at the least, in bytes.
 const PACE: u64 = 512 << 10;
 
-/// Something to bring to a host.
-#[derive(Debug)]
-pub(super) enum Freight {
-    /// One of our guest programs, by its name.
-    Ours(&'static str),
-    /// A program of the user's own.
-    Own(Box<Placed>),
+/// Those of `own` that steps from `from` on start on this host: what no step will start need not be brought.
+pub(super) fn needed(scenario: &Scenario, own: &[Placed], host: &str, from: usize) -> Vec<Placed> {
+    let started = |name: &str| {
+        let later = scenario.steps.iter().skip(from);
+        later.into_iter().any(|step| matches!(&step.action, Action::Start { program, .. } if program == name))
+    };
+    let here = |name: &str| scenario.programs.get(name).is_some_and(|program| program.host == host);
+    own.iter().filter(|it| here(&it.program) && started(&it.program)).cloned().collect()
 }
 
-/// What steps from `from` on start on this host: what no step will start need not be brought.
-pub(super) fn needed(scenario: &Scenario, own: &[Placed], host: &str, from: usize) -> Vec<Freight> {
-    let started = scenario.steps.iter().skip(from).filter_map(|step| match &step.action {
-        Action::Start { program, .. } => scenario.programs.get_key_value(program),
-        _ => None,
-    });
-    let mut freight = Vec::new();
-    let mut seen = Vec::new();
-    for (name, program) in started.filter(|(_, program)| program.host == host) {
-        let Some(first) = program.command.first().filter(|first| !seen.contains(first)) else { continue };
-        seen.push(first);
-        if let Some(placed) = own.iter().find(|placed| placed.program == *name) {
-            freight.push(Freight::Own(Box::new(placed.clone())));
-        } else if let Some(ours) = embedded::guest_programs().find(|known| known == first) {
-            freight.push(Freight::Ours(ours));
-        }
-    }
-    freight
-}
-
-/// Brings it there, checked by its SHA-256 and safe from a power cut. Has the host say of the user's own whether they can
-/// be started.
+/// Brings them there, checked by their SHA-256 and safe from a power cut. Has the host say whether they can be started.
 ///
 /// # Errors
-/// It cannot be brought there; or, as wrong usage, it cannot be started there: with what it lacks.
-pub(super) fn deploy(session: &Session, host: &str, freight: &[Freight]) -> Result<()> {
-    for item in freight {
-        match item {
-            Freight::Ours(name) => {
-                let bytes = embedded::guest_program(name).unwrap_or_default();
-                session
-                    .upload(bytes, &format!("{PROGRAM_DIR}/{name}"), 0o755, COMMAND_WITHIN)
-                    .map_err(|e| e.during(&format!("uploading {name} to host '{host}'")))?;
-            }
-            Freight::Own(placed) => bring(session, host, placed)?,
-        }
-    }
-    Ok(())
+/// One cannot be brought there; or, as wrong usage, it cannot be started there: with what it lacks.
+pub(super) fn deploy(session: &Session, host: &str, programs: &[Placed]) -> Result<()> {
+    programs.iter().try_for_each(|placed| bring(session, host, placed))
 }
 
 fn bring(session: &Session, host: &str, placed: &Placed) -> Result<()> {

@@ -4,15 +4,11 @@ use crate::error::{Error, Result};
 use crate::machine::{Mac, Machine};
 use crate::remote;
 use crate::timeline::MachineEvent;
+use deadpeer_guest::shell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// What a guest's kernel says of itself, asked in one command: its boot id, and of its first link NIC whether there is a
-/// carrier and how often it was lost. (All of a host's NICs are plugged and unplugged together.)
-const ASK_KERNEL: &str =
-    "cd /sys/class/net; set -- eth*; cat /proc/sys/kernel/random/boot_id $1/carrier $1/carrier_down_count";
 
 /// One host of a running lab.
 pub(super) struct Guest {
@@ -76,10 +72,11 @@ impl Guest {
 /// # Errors
 /// The control channel fails, or the answer is not what a Linux kernel says.
 pub(super) fn ask_kernel(session: &remote::Session, within: Duration) -> Result<KernelWord> {
-    let output = session.run(ASK_KERNEL, within)?;
+    let question = shell::command("tell");
+    let output = session.run(&question, within)?;
     parse_kernel_word(&output.stdout).ok_or_else(|| {
         Error::broken("the guest's kernel did not say its boot id and carrier")
-            .detail(format!("`{ASK_KERNEL}` {}:\n{}{}", output.ended, output.stdout, output.stderr))
+            .detail(format!("`{question}` {}:\n{}{}", output.ended, output.stdout, output.stderr))
     })
 }
 

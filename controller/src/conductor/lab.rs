@@ -138,7 +138,7 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// Opens the control channel of a booted guest on a thread of its own, then uploads its programs there.
+    /// Opens the control channel of a booted guest on a thread of its own, then brings the user's own programs there.
     fn open(
         &mut self,
         booted: &Booted,

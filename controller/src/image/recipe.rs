@@ -92,7 +92,6 @@ pub(super) const FILES: &[OwnFile] = &[
     ("etc/systemd/system/deadpeer.target", 0o644, include_str!("files/deadpeer.target")),
     ("usr/lib/deadpeer/boot", 0o755, include_str!("files/boot")),
     ("usr/lib/deadpeer/init-command", 0o755, include_str!("files/init-command")),
-    ("usr/lib/deadpeer/shell", 0o755, include_str!("files/shell")),
 ];
 
 /// Symbolic links of ours: path, target.
@@ -106,6 +105,7 @@ pub(super) const LINKS: &[(&str, &str)] = &[
     ("lib64", "usr/lib64"),
     ("root/.ssh", "/run/deadpeer"),
     ("sbin", "usr/sbin"),
+    ("usr/lib/deadpeer/shell", deadpeer_guest::WITNESS),
     ("usr/lib/deadpeer/systemd/halt", "/usr/bin/systemctl"),
     ("usr/lib/deadpeer/systemd/poweroff", "/usr/bin/systemctl"),
     ("usr/lib/deadpeer/systemd/reboot", "/usr/bin/systemctl"),

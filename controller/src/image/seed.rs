@@ -18,6 +18,8 @@ pub struct Seed {
     pub gateways: Vec<IpAddr>,
     /// The witness, a static executable (`embedded::guest_program`).
     pub witness: Vec<u8>,
+    /// The guest programs that scenarios start, likewise, by their names.
+    pub programs: BTreeMap<&'static str, &'static [u8]>,
     /// Kernel parameters by the names that sysctl(8) gives them, applied before SSH is up.
     pub sysctl: BTreeMap<String, String>,
     /// The one public key that may log in as root, one line as in sshd(8)'s `authorized_keys`.
@@ -48,6 +50,10 @@ pub fn seed(seed: &Seed) -> Vec<u8> {
     let mut archive = Archive::default();
     archive.folder("seed", 0o700);
     archive.file("seed/addresses", 0o644, addresses.as_bytes());
+    archive.folder("seed/bin", 0o755);
+    for (name, bytes) in &seed.programs {
+        archive.file(&format!("seed/bin/{name}"), 0o755, bytes);
+    }
     archive.file("seed/authorized_keys", 0o600, format!("{}\n", seed.authorized_key.trim_end()).as_bytes());
     archive.file("seed/host_key", 0o600, &seed.host_key);
     archive.file("seed/hostname", 0o644, format!("{}\n", seed.hostname).as_bytes());
@@ -76,6 +82,7 @@ mod tests {
             ],
             gateways: vec!["192.0.2.254".parse().unwrap(), "2001:db8::fe".parse().unwrap()],
             witness: b"\x7fELF".into(),
+            programs: BTreeMap::from([("echo-server", b"\x7fELF too".as_slice())]),
             sysctl: BTreeMap::from([("net.ipv4.tcp_retries2".into(), "5".into())]),
             authorized_key: "ssh-ed25519 AAAA run".into(),
             host_key: vec![1; 83],
@@ -95,6 +102,8 @@ mod tests {
             "net.ipv4.tcp_retries2 = 5\n",
             "route add default via 192.0.2.254\nroute add default via 2001:db8::fe\n",
             "seed/witness\0",
+            "seed/bin/echo-server\0",
+            "ELF too",
             "ssh-ed25519 AAAA run\n",
         ] {
             assert!(text.contains(part), "{part:?} is missing in {text:?}");

@@ -73,6 +73,8 @@ pub(super) fn attend(start: &Start) -> Result<(), String> {
 
 /// Becomes the service. Returns an exit status if it cannot.
 pub(super) fn become_it(name: &str) -> i32 {
+    // systemd gives its own.
+    crate::shell::set_path();
     let why = match prepare(name) {
         Ok(start) => become_program(&start),
         Err(why) => why,

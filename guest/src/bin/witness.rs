@@ -1,30 +1,46 @@
-//! What the controller needs on a guest beside SSH: the kernel's testimony, and an attendant for each program.
+//! What the controller needs on a guest beside SSH: the kernel's testimony, an attendant for each program, root's shell.
 
 use deadpeer_guest::wrap::{EX_USAGE, complain};
-use deadpeer_guest::{attend, witness};
+use deadpeer_guest::{attend, shell, tell, witness};
 use std::process::exit;
 
 const HELP: &str = "\
 usage: witness start
        witness attend [--service] MARK NAME -- COMMAND...
        witness become NAME
+       witness tell
 
   start    has the kernel trace, and what it says copied to the flight recorder; returns when it traces
   attend   starts COMMAND and tells how it fares, in lines that begin with MARK
-  become   what init executes for a service that `attend --service` asked it to start";
+  become   what init executes for a service that `attend --service` asked it to start
+  tell     prints what the kernel says of itself: boot id, carrier, how often that was lost
+
+Under the name of `shell` it is root's shell.";
 
 fn main() {
     let mut arguments = std::env::args();
     let name = arguments.next().unwrap_or_default();
-    exit(match arguments.next().as_deref() {
+    exit(if shell::is_meant(&name) {
+        match shell::serve(arguments) {
+            Ok(words) => carry_out(&name, words.into_iter()),
+            Err(status) => status,
+        }
+    } else {
+        carry_out(&name, arguments)
+    });
+}
+
+fn carry_out(name: &str, mut arguments: impl Iterator<Item = String>) -> i32 {
+    match arguments.next().as_deref() {
         Some("start") => witness::start(),
         // By the name alone, which `start` gives it.
         None if name == witness::SURVIVOR => witness::record(),
         Some("attend") => attend::attend(arguments),
         Some("become") => attend::become_service(arguments),
+        Some("tell") => tell(),
         _ => {
             complain(format_args!("{HELP}"));
             EX_USAGE
         }
-    });
+    }
 }

@@ -40,7 +40,11 @@ fn guest_and_controller_agree() {
     assert!(boot.contains(&format!("\t{mac}{:02x}:*)\n", guest::CONTROL_MAC_LINK)));
     assert!(INITRAMFS_INIT.contains(&format!("\t{})\n\t\techo \"{}\"\n", guest::PROBE_WORD, guest::PROBE_OK)));
     assert!(INITRAMFS_INIT.contains(&format!("echo \"{}$*\"", guest::FAILED)));
-    assert!(file("usr/lib/deadpeer/shell").contains(&format!("PATH=/usr/local/sbin:{}:", guest::PROGRAM_DIR)));
+    assert_eq!(guest::PROGRAM_DIR, format!("{}/bin", guest::SEED_DIR));
+    let passwd = FILES.iter().find(|(path, ..)| *path == "etc/passwd").unwrap().2;
+    let shell = passwd.lines().next().unwrap().rsplit(':').next().unwrap();
+    assert!(guest::shell::is_meant(shell));
+    assert!(LINKS.contains(&(shell.trim_start_matches('/'), guest::WITNESS)));
 }
 
 #[test]

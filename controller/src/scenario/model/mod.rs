@@ -94,7 +94,7 @@ pub enum Init {
 pub struct Program {
     /// The host it runs on.
     pub host: String,
-    /// The command's words. The first is one of our guest programs (`echo-server`), which is uploaded, or
+    /// The command's words. The first is one of our guest programs (`echo-server`), which are on every host, or
     /// something the image holds.
     pub command: Vec<String>,
     /// It is started by the host's init, as services are, and outlives the control channel: a shutdown ends it as it would
