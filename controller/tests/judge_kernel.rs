@@ -217,7 +217,7 @@ fn a_loss_leaves_open_what_lies_in_it_and_nothing_else() {
     let unknown = judged(&mut lossy(), writes(&[error("EPIPE")], Count::NONE, when()));
     assert_eq!(unknown.held, None);
     assert!(
-        unknown.why.ends_with("and client lost 7 events in the trace buffer, between 6.433 s and 6.434 s."),
+        unknown.why.ends_with("and client lost 7 trace events in the trace buffer, between 6.433 s and 6.434 s."),
         "{}",
         unknown.why
     );

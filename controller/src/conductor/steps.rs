@@ -76,7 +76,10 @@ impl Lab<'_> {
             Action::Run { host, command, within } => self.run(host, command, *within),
             Action::PowerOff(host) => self.power_off(host),
             Action::PowerOn(host) => self.bring_up(std::slice::from_ref(host), index),
-            Action::Reset(host) => self.restart(host, index, |lab, host| lab.guest(host)?.machine.reset()),
+            Action::Reset(host) => {
+                self.hear_until_now(host)?;
+                self.restart(host, index, |lab, host| lab.guest(host)?.machine.reset())
+            }
             Action::Reboot(host) => self.restart(host, index, |lab, host| lab.ask_init(host, image::reboot_command)),
             Action::Shutdown(host) => self.shut_down(host),
             Action::Unplug(host) => self.set_carrier(host, false),

@@ -142,14 +142,27 @@ pub enum KernelFact {
     /// Something was traced and lost before anybody read it: what happened between the last event before and the first one
     /// after this may be missing.
     Lost {
-        /// How many trace events, as far as known.
+        /// How many trace events; 0 if nobody knows.
         events: u64,
-        /// Where they were lost: the kernel's trace buffer, or the flight recorder.
+        /// Where they were lost: the kernel's trace buffer, the flight recorder, a machine that ended.
         place: String,
-        /// The last guest time before the loss, nanoseconds since boot.
-        since: u64,
+        /// Up to when nothing is missing, on the lab's clock.
+        since: LabTime,
+    },
+    /// The kernel could not be brought to tell of something. All the time of this boot, its silence about that means nothing.
+    Untold {
+        /// The trace event, or the setting.
+        what: String,
+        /// Why not.
+        why: String,
+        /// The system call that is not told of; all kinds of facts may be missing if none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<String>,
     },
 }
+
+/// So many successful writes to its standard output are told of a process. What it printed is known from the control channel.
+pub const OUTPUTS_TOLD: u32 = 100;
 
 /// A system call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

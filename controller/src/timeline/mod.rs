@@ -13,7 +13,7 @@ pub use clock::{Clock, LabTime};
 pub use event::{Ended, Event, MachineEvent, ProgramEvent, StepEvent, What};
 pub use kernel::{
     Call, CallResult, Connection, Descriptor, DescriptorKind, Disposition, KernelAccount, KernelEvent, KernelFact,
-    Process, SignalOutcome, TcpState,
+    OUTPUTS_TOLD, Process, SignalOutcome, TcpState,
 };
 pub use segment::{Flags, Frame, FrameKind, Segment, Verdict};
 

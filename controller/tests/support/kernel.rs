@@ -82,8 +82,15 @@ impl Story {
 
     /// Events were lost between `since` (in seconds) and now.
     pub fn lost(&mut self, host: &str, since: f64) -> &mut Self {
-        let since = (since * 1e9).round() as u64;
+        let since = LabTime((since * 1e9).round() as u64);
         self.told(host, None, KernelFact::Lost { events: 7, place: "the trace buffer".to_owned(), since })
+    }
+
+    /// The kernel does not tell of this system call, or of something else.
+    pub fn untold(&mut self, host: &str, call: Option<&str>) -> &mut Self {
+        let what = call.map_or("signal/signal_generate".to_owned(), |call| format!("syscalls/sys_exit_{call}"));
+        let fact = KernelFact::Untold { what, why: "it refuses".to_owned(), call: call.map(str::to_owned) };
+        self.told(host, None, fact)
     }
 }
 

@@ -45,10 +45,19 @@ pub(super) const HOST: &[(&str, &str, &str)] = &[
 /// Addresses of sockets are those of `inet_sock_set_state`'s `skaddr`.
 ///
 /// - `accepted`: which socket accept(2) returned. 128 may be inside `accept` at once.
-/// - `time_wait`: a socket is replaced by a smaller one, that waits for the end of TIME_WAIT, or for a FIN before it.
+/// - `time_wait`: a socket is replaced by a smaller one, that waits for the end of TIME_WAIT, or for a FIN before it (FIN_WAIT2).
+/// - `time_wait_made`: the smaller one. 16 may be made at once.
+/// - `time_wait_again`: its timer is set, or (`rearm`) set anew. In FIN_WAIT2 that is done for the FIN alone, which makes it
+///   TIME_WAIT (`tcp_timewait_state_process`, net/ipv4/tcp_minisocks.c).
 pub(super) const PROBES: &[(Instance, &str, &str)] = &[
     (Instance::Programs, "deadpeer/accepted", "r128:deadpeer/accepted inet_csk_accept sk=$retval"),
     (Instance::Host, "deadpeer/time_wait", "p:deadpeer/time_wait tcp_time_wait sk=$arg1 state=$arg2:s32"),
+    (Instance::Host, "deadpeer/time_wait_made", "r16:deadpeer/time_wait_made inet_twsk_alloc small=$retval"),
+    (
+        Instance::Host,
+        "deadpeer/time_wait_again",
+        "p:deadpeer/time_wait_again __inet_twsk_schedule small=$arg1 rearm=$arg3:u8",
+    ),
 ];
 
 /// An event to switch on.

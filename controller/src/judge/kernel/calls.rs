@@ -1,9 +1,10 @@
 //! "Program P made such a system call, and it returned R."
 
-use super::Sought;
+use super::{Sought, Told};
 use crate::judge::view::Window;
 use crate::scenario::{CallFamily, DescriptorClass, Returns, Scenario};
-use crate::timeline::{Call, CallResult, Descriptor, DescriptorKind, KernelEvent, KernelFact, LabTime};
+use crate::timeline::{Call, CallResult, Descriptor, DescriptorKind, KernelEvent, KernelFact, LabTime, OUTPUTS_TOLD};
+use std::collections::HashMap;
 
 pub(super) struct Calls<'a> {
     pub(super) program: &'a str,
@@ -63,6 +64,26 @@ impl Sought for Calls<'_> {
             Returns::Restarted => "restarted".to_owned(),
             Returns::Nothing => "nothing".to_owned(),
         })
+    }
+
+    fn needs(&self, call: &str) -> bool {
+        self.family.calls().contains(&call)
+    }
+
+    /// Of what a process writes to its output, not everything is told.
+    fn unkept(&self, kind: &[Told<'_>]) -> Option<String> {
+        if !matches!(self.descriptor, None | Some(DescriptorClass::Output)) {
+            return None;
+        }
+        let mut told: HashMap<u32, u32> = HashMap::new();
+        for (_, event) in kind {
+            let on = call(event).and_then(|call| call.on.as_ref()).map(|on| &on.kind);
+            if let (Some(process), Some(DescriptorKind::Output)) = (&event.process, on) {
+                *told.entry(process.pid).or_default() += 1;
+            }
+        }
+        let silent = told.into_values().any(|count| count >= OUTPUTS_TOLD);
+        silent.then(|| format!("of what a process writes to its output only the first {OUTPUTS_TOLD} calls are kept"))
     }
 
     /// That a call did not return is only that its return was not seen.

@@ -1,7 +1,9 @@
-//! Where a host's kernel has no word: it had no witness, or what its trace held was lost before anybody read it.
+//! Where a host's kernel has no word: it had no witness, it could not be brought to tell, or what its trace held was lost before
+//! anybody read it.
 
+use super::words;
 use crate::judge::view::{View, Window};
-use crate::timeline::{KernelEvent, KernelFact, LabTime, MachineEvent};
+use crate::timeline::{KernelFact, LabTime, MachineEvent};
 
 /// A time in which a host ran.
 struct Life {
@@ -11,25 +13,41 @@ struct Life {
 }
 
 /// Why something may have happened in `window` on `host` that its kernel did not tell, as a clause; none if all was told.
-pub(super) fn gap(view: &View<'_>, host: &str, window: &Window) -> Option<String> {
-    between(view, host, window.from?, window.until(view))
+/// `needs`: whether it could be a system call of this name.
+pub(super) fn gap(view: &View<'_>, host: &str, window: &Window, needs: impl Fn(&str) -> bool) -> Option<String> {
+    between(view, host, window.from?, window.until(view), needs)
 }
 
 /// As [`gap`], from one instant to just before another.
-pub(super) fn between(view: &View<'_>, host: &str, from: LabTime, until: LabTime) -> Option<String> {
+pub(super) fn between(
+    view: &View<'_>,
+    host: &str,
+    from: LabTime,
+    until: LabTime,
+    needs: impl Fn(&str) -> bool,
+) -> Option<String> {
     if view.kernel(host).next().is_none() {
         return Some(format!("the kernel of {host} had no witness"));
     }
     for life in lives(view, host).iter().filter(|life| life.from < until && from < life.until) {
-        if !view.kernel(host).any(|(at, _)| life.from <= at && at < life.until) {
+        let mut told = view.kernel(host).filter(|(at, _)| life.from <= *at && *at < life.until).peekable();
+        if told.peek().is_none() {
             return Some(format!("the kernel of {host} had no witness from {} s on", life.from));
+        }
+        let silence = told.find_map(|(_, event)| match &event.fact {
+            KernelFact::Untold { what, why, call } if call.as_deref().is_none_or(&needs) => {
+                Some(format!("the kernel of {host} could not be brought to tell of all that ({what}: {why})"))
+            }
+            _ => None,
+        });
+        if silence.is_some() {
+            return silence;
         }
     }
     view.kernel(host).find_map(|(at, event)| {
         let KernelFact::Lost { events, place, since } = &event.fact else { return None };
-        let began = before_loss(view, event, at, *since);
-        let touches = began < until && from <= at;
-        let words = || format!("{host} lost {events} events in {place}, between {began} s and {at} s");
+        let touches = *since < until && from <= at;
+        let words = || format!("{host} lost {} in {place}, between {since} s and {at} s", words::lost(*events));
         touches.then(words)
     })
 }
@@ -37,15 +55,6 @@ pub(super) fn between(view: &View<'_>, host: &str, from: LabTime, until: LabTime
 /// The life that a host has at `at`, or had at last before it; none if it is off then.
 pub(super) fn life_at(view: &View<'_>, host: &str, at: LabTime) -> Option<LabTime> {
     lives(view, host).iter().find(|life| life.from <= at && at < life.until).map(|life| life.from)
-}
-
-/// When the last event before a loss was told, which was noticed at `noticed`: nothing is missing before it.
-fn before_loss(view: &View<'_>, loss: &KernelEvent, noticed: LabTime, since: u64) -> LabTime {
-    let began = life_at(view, &loss.host, noticed).unwrap_or_default();
-    let mut before = view.kernel(&loss.host).filter(|(at, event)| {
-        began <= *at && *at <= noticed && event.guest_time <= since && !matches!(event.fact, KernelFact::Lost { .. })
-    });
-    before.next_back().map_or(began, |(at, _)| at)
 }
 
 fn lives(view: &View<'_>, host: &str) -> Vec<Life> {

@@ -56,6 +56,16 @@ trait Sought {
         None
     }
 
+    /// Whether it could be a system call of this name.
+    fn needs(&self, _call: &str) -> bool {
+        false
+    }
+
+    /// Why not all of the kind was kept, as a clause, if it was not.
+    fn unkept(&self, _kind: &[Told<'_>]) -> Option<String> {
+        None
+    }
+
     /// Whether an event may fit only because something was not seen: it is as uncertain as an absence then.
     fn is_uncertain(&self) -> bool {
         false
@@ -100,7 +110,9 @@ fn judged(view: &View<'_>, claim: &KernelClaim, sought: &impl Sought) -> Finding
             let so_far = || format!("{} so far", so_many(claim, count));
             if let Some(gap) = &window.gap {
                 Finding::unknown(format!("{}, and {gap}.", so_far()), window.open_until)
-            } else if let Some(gap) = gaps::gap(view, host, &window) {
+            } else if let Some(gap) =
+                sought.unkept(&kind).or_else(|| gaps::gap(view, host, &window, |call| sought.needs(call)))
+            {
                 Finding::unknown(format!("{} were told of, and {gap}.", so_many(claim, count)), None)
             } else if !wanted.holds(count) {
                 failed(view, claim, sought, &inside, &fitting, &kind)

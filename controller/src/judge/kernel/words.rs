@@ -30,7 +30,8 @@ pub(super) fn event(event: &KernelEvent) -> String {
         KernelFact::ResetSent { connection } => format!("{} sent a RST, {}", event.host, ends(connection)),
         KernelFact::ResetReceived { connection } => format!("{} received a RST, {}", event.host, ends(connection)),
         KernelFact::Reboot { how } => format!("{who} had the kernel reboot ({how})"),
-        KernelFact::Lost { events, place, .. } => format!("{events} events were lost in {place}"),
+        KernelFact::Lost { events, place, .. } => format!("{} were lost in {place}", lost(*events)),
+        KernelFact::Untold { what, why, .. } => format!("the kernel could not be brought to tell ({what}: {why})"),
     }
 }
 
@@ -91,5 +92,14 @@ fn ends(connection: &Connection) -> String {
     match connection.remote.port() {
         0 => format!("port {}", connection.local.port()),
         _ => format!("{} to {}", connection.local, connection.remote),
+    }
+}
+
+/// So many trace events that were lost; nobody knows how many if 0.
+pub(super) fn lost(events: u64) -> String {
+    match events {
+        0 => "an unknown number of trace events".to_owned(),
+        1 => "1 trace event".to_owned(),
+        n => format!("{n} trace events"),
     }
 }

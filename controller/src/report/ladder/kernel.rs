@@ -46,8 +46,13 @@ fn words(event: &KernelEvent) -> Option<(String, Paint)> {
             Some((format!("{} {how}", who(process?)), paint))
         }
         KernelFact::Reboot { how } => Some((format!("{} has the kernel end: {how}", who(process?)), Paint::Bad)),
+        // What was not read when the machine ended: the summary tells of it.
+        KernelFact::Lost { events: 0, .. } => None,
         KernelFact::Lost { events, place, .. } => {
             Some((format!("the kernel's word is lost here: {events} events, in {place}"), Paint::Bad))
+        }
+        KernelFact::Untold { what, why, .. } => {
+            Some((format!("its kernel could not be brought to tell of {what}: {why}"), Paint::Warn))
         }
         _ => None,
     }

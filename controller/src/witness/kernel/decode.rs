@@ -36,6 +36,10 @@ pub(super) enum What {
     State { socket: Socket, from: u8, to: u8 },
     /// A socket was replaced by the small one that waits out TIME_WAIT, or FIN_WAIT2: its state's number.
     TimeWait { socket: u64, state: u8 },
+    /// That small one, or null.
+    TimeWaitMade { small: u64 },
+    /// A small one's timer was set, or set anew.
+    TimeWaitTimer { small: u64, anew: bool },
     /// A segment was sent again.
     Retransmitted(Socket),
     /// A RST was sent; the socket is 0 where none existed.
@@ -79,6 +83,8 @@ enum Kind {
     Accepted,
     State,
     TimeWait,
+    TimeWaitMade,
+    TimeWaitTimer,
     Retransmitted,
     ResetSent,
     ResetReceived,
@@ -103,6 +109,8 @@ impl Kind {
             "print" => (Kind::Marker, &["buf"]),
             "accepted" => (Kind::Accepted, &["sk"]),
             "time_wait" => (Kind::TimeWait, &["sk", "state"]),
+            "time_wait_made" => (Kind::TimeWaitMade, &["small"]),
+            "time_wait_again" => (Kind::TimeWaitTimer, &["small", "rearm"]),
             "inet_sock_set_state" => {
                 (Kind::State, &["skaddr", "oldstate", "newstate", "sport", "dport", "family", "protocol"])
             }
@@ -179,6 +187,8 @@ fn what(kind: &Kind, record: &Record<'_>) -> Option<What> {
             What::State { socket: socket(record)?, from: record.narrow("oldstate")?, to: record.narrow("newstate")? }
         }
         Kind::TimeWait => What::TimeWait { socket: address("sk")?, state: record.narrow("state")? },
+        Kind::TimeWaitMade => What::TimeWaitMade { small: address("small")? },
+        Kind::TimeWaitTimer => What::TimeWaitTimer { small: address("small")?, anew: record.number("rearm")? != 0 },
         Kind::Retransmitted => What::Retransmitted(socket(record)?),
         Kind::ResetSent => What::ResetSent(socket(record)?),
         Kind::ResetReceived => What::ResetReceived(socket(record)?),

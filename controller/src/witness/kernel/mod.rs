@@ -8,9 +8,10 @@
 //!
 //! From bytes to events: `format` (the kernel's descriptions) and `page` (the trace buffer's pages) → `decode` (one trace
 //! event) → `recording` (all of them, in order) → `story` (processes, `calls`, `sockets`) → `told` (events) → `place`
-//! (`matching`, `clock`) → `check`.
+//! (`matching`, `clock`; `blind`: what it could not tell) → `check`.
 
 mod arguments;
+mod blind;
 mod calls;
 mod check;
 mod clock;

@@ -1,6 +1,7 @@
 //! Guest times to lab times: which life of a machine a recorded boot was, which frames it shares with the switch, and so where
 //! on the lab's clock its events belong.
 
+use super::blind;
 use super::clock::{Bound, GuestClock, Unfit};
 use super::matching;
 use super::recording::{Boot, GuestFrame};
@@ -11,6 +12,9 @@ use std::collections::BTreeSet;
 
 /// An Ethernet header: a received frame has lost it when it is traced, one that is sent has it still.
 const HEADER: u32 = 14;
+
+/// Where is lost what a kernel traced last: between the witness's last look and the end of the machine.
+const UNREAD: &str = "the machine's memory, which ended with it";
 
 /// An event in its place.
 #[derive(Debug, Clone)]
@@ -41,7 +45,7 @@ pub(super) fn place(host: &str, boot: Boot, timeline: &[Event], watched: LabTime
         lost: boot.lost,
         clock_error: None,
         unread: None,
-        problems: boot.problems,
+        problems: boot.problems.iter().map(|(what, why)| format!("{what}: {why}")).collect(),
     };
     let clock = match fitted {
         Ok(clock) => clock,
@@ -53,13 +57,22 @@ pub(super) fn place(host: &str, boot: Boot, timeline: &[Event], watched: LabTime
             provisional(life, boot.ahead)
         }
     };
+    let silences = boot.problems.iter().filter_map(|(what, why)| blind::untold(what, why, boot.describes_calls));
+    let began = boot.events.first().map_or(boot.last, |event| event.guest_time);
+    let told_by = |guest_time, fact| KernelEvent { host: host.to_owned(), guest_time, process: None, fact };
+    let silences = silences.map(|fact| told_by(began, fact)).collect::<Vec<_>>();
     let mut placed: Vec<PlacedEvent> =
-        boot.events.into_iter().filter_map(|event| one(event, &clock, watched)).collect();
-    placed.sort_by_key(|event| event.at);
+        silences.into_iter().chain(boot.events).filter_map(|event| one(event, &clock, watched)).collect();
     account.clock_error = Some(placed.iter().map(|event| event.error).max().unwrap_or(clock.place(boot.last).error));
     if life.ended {
-        account.unread = Some(life.until.0.saturating_sub(clock.place(boot.drained).at));
+        let saved = clock.place(boot.drained);
+        account.unread = Some(life.until.0.saturating_sub(saved.at));
+        let since = LabTime(saved.at.saturating_sub(saved.error));
+        let fact = KernelFact::Lost { events: 0, place: UNREAD.to_owned(), since };
+        let event = told_by(boot.drained.max(boot.last), fact);
+        placed.push(PlacedEvent { at: life.until, error: saved.error, event });
     }
+    placed.sort_by_key(|event| event.at);
     (placed, account)
 }
 
@@ -67,11 +80,18 @@ pub(super) fn place(host: &str, boot: Boot, timeline: &[Event], watched: LabTime
 fn one(mut event: KernelEvent, clock: &GuestClock, watched: LabTime) -> Option<PlacedEvent> {
     let placed = clock.place(event.guest_time);
     let mut at = LabTime(placed.at);
-    if let KernelFact::Call(Call { began, result, .. }) = &mut event.fact {
-        *began = LabTime(clock.place(began.0).at);
-        if *result == CallResult::Unfinished && *began <= watched {
-            at = at.min(watched);
+    match &mut event.fact {
+        KernelFact::Call(Call { began, result, .. }) => {
+            *began = LabTime(clock.place(began.0).at);
+            if *result == CallResult::Unfinished && *began <= watched {
+                at = at.min(watched);
+            }
         }
+        KernelFact::Lost { since, .. } => {
+            let placed = clock.place(since.0);
+            *since = LabTime(placed.at.saturating_sub(placed.error));
+        }
+        _ => {}
     }
     (at <= watched).then_some(PlacedEvent { at, error: placed.error, event })
 }

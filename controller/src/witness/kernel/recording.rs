@@ -60,8 +60,10 @@ pub(super) struct Boot {
     pub(super) heard: Vec<Bound>,
     /// What the guest was told of the lab's clock, each saying how much that is ahead at least.
     pub(super) told: Vec<Bound>,
-    /// What this kernel cannot tell.
-    pub(super) problems: Vec<String>,
+    /// What went wrong with this kernel: an event or a setting, and why.
+    pub(super) problems: Vec<(String, String)>,
+    /// It has described a system call.
+    pub(super) describes_calls: bool,
 }
 
 /// A trace buffer: one instance's, one processor's.
@@ -171,6 +173,7 @@ impl Current {
     fn take(&mut self, record: Record, now: LabTime, gap: &mut Option<u64>) {
         match record {
             Record::Format { name, text } => {
+                self.boot.describes_calls |= name.starts_with("syscalls/");
                 let problem = match name.as_str() {
                     "header_page" => match PageLayout::parse(&text) {
                         Ok(layout) => {
@@ -182,7 +185,7 @@ impl Current {
                     "header_event" => None,
                     _ => self.decoder.learn(&text),
                 };
-                self.boot.problems.extend(problem);
+                self.boot.problems.extend(problem.map(|why| (name, why)));
             }
             Record::Page { instance, cpu, bytes } => self.page((instance, cpu), &bytes, now, gap),
             Record::Loss { instance, cpu, stats } => self.counted((instance, cpu), &stats),
@@ -198,7 +201,7 @@ impl Current {
                 self.boot.told.push(Bound { at: guest, ahead: host.cast_signed().wrapping_sub(guest.cast_signed()) });
             }
             Record::Clock { .. } => {}
-            Record::Problem { what, why } => self.boot.problems.push(format!("{what}: {why}")),
+            Record::Problem { what, why } => self.boot.problems.push((what, why)),
             // A boot begins another of these.
             Record::Boot { .. } => {}
         }
@@ -230,7 +233,7 @@ impl Current {
             }
         }
         if page.torn {
-            self.lose(self.boot.last, first, 0, "a page of the trace buffer that cannot be read to its end");
+            self.lose(self.boot.last, first, 1, "a page of the trace buffer that cannot be read to its end");
         }
         self.bound(self.last.get(&buffer).copied().unwrap_or_default(), now);
         if self.waiting.len() > WAITING_AT_MOST
@@ -276,7 +279,7 @@ impl Current {
 
     fn lose(&mut self, at: u64, since: u64, events: u64, place: &str) {
         self.boot.lost += events.max(1);
-        self.story.told.tell(at, None, KernelFact::Lost { events, place: place.to_owned(), since });
+        self.story.told.tell(at, None, KernelFact::Lost { events, place: place.to_owned(), since: LabTime(since) });
     }
 
     /// Goes on with the story up to `until`.
@@ -306,7 +309,8 @@ impl Current {
             self.lose(last, self.boot.drained, events, "the kernel's trace buffer");
         }
         if self.undecoded > 0 {
-            self.boot.problems.push(format!("{} trace events are of a kind that nobody described", self.undecoded));
+            let why = format!("{} trace events are of a kind that nobody described", self.undecoded);
+            self.boot.problems.push(("events".to_owned(), why));
         }
         self.story.end(last);
         self.boot.events = self.story.told.into_events();

@@ -64,10 +64,30 @@ impl Story {
             return;
         };
         self.outlived.insert(socket);
+        self.outliving = Some((connection, state));
         if state == TIME_WAIT
             && let (Some(from), Some(to)) = (names::state(from), names::state(state))
         {
             self.told.tell(at, None, KernelFact::State { connection, from, to });
+        }
+    }
+
+    /// The small socket is made, in the course of [`Story::time_wait`]; at 0, there was no memory for it.
+    pub(super) fn time_wait_made(&mut self, small: u64) {
+        if let Some(outliving) = self.outliving.take().filter(|_| small != 0) {
+            self.small.insert(small, outliving);
+        }
+    }
+
+    /// A small socket's timer was set. In FIN_WAIT2 it is set anew when the FIN comes, and only then.
+    pub(super) fn time_wait_timer(&mut self, at: u64, small: u64, anew: bool) {
+        let Some((connection, state)) = self.small.get_mut(&small).filter(|(_, state)| anew && *state != TIME_WAIT)
+        else {
+            return;
+        };
+        if let (Some(from), Some(to)) = (names::state(*state), names::state(TIME_WAIT)) {
+            *state = TIME_WAIT;
+            self.told.tell(at, None, KernelFact::State { connection: *connection, from, to });
         }
     }
 

@@ -9,7 +9,7 @@ use super::descriptors::Descriptors;
 use super::names::{self, Restart};
 use super::processes::Processes;
 use super::told::Told;
-use crate::timeline::{Disposition, Ended, KernelFact, Process, SignalOutcome};
+use crate::timeline::{Connection, Disposition, Ended, KernelFact, Process, SignalOutcome};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 /// `SA_RESTART` of sigaction(2), on x86-64.
@@ -40,6 +40,10 @@ pub(super) struct Story {
     pub(super) states: HashMap<u64, u8>,
     /// Sockets whose connection lives on without them, in TIME_WAIT or FIN_WAIT2.
     pub(super) outlived: HashSet<u64>,
+    /// The last of these, until the small socket in its place is made: the connection, and the state's number.
+    pub(super) outliving: Option<(Connection, u8)>,
+    /// The small sockets, by their addresses; likewise.
+    pub(super) small: HashMap<u64, (Connection, u8)>,
     pub(super) told: Told,
 }
 
@@ -54,6 +58,8 @@ impl Story {
             queues: HashMap::new(),
             states: HashMap::new(),
             outlived: HashSet::new(),
+            outliving: None,
+            small: HashMap::new(),
             told: Told::new(host),
         }
     }
@@ -68,6 +74,8 @@ impl Story {
             What::Accepted { socket } => self.accepting(thread, *socket),
             What::State { socket, from, to } => self.state(traced, *socket, *from, *to),
             What::TimeWait { socket, state } => self.time_wait(at, *socket, *state),
+            What::TimeWaitMade { small } => self.time_wait_made(*small),
+            What::TimeWaitTimer { small, anew } => self.time_wait_timer(at, *small, *anew),
             What::Retransmitted(socket) => {
                 self.segment(traced, *socket, |connection| KernelFact::Retransmitted { connection });
             }

@@ -230,6 +230,32 @@ fn a_connection_that_waits_in_time_wait_has_not_closed() {
 }
 
 #[test]
+fn a_socket_that_waits_for_the_fin_is_in_time_wait_when_that_has_come() {
+    let states = |anew: &[bool]| {
+        let mut trace = Trace::of_server();
+        trace.comes(0xb, 4001);
+        let socket = Socket { address: 0xb, local: end("192.0.2.2:9877"), remote: end("192.0.2.1:4001") };
+        for (from, to) in [(1, 4), (4, 5)] {
+            trace.traced(1, true, What::State { socket, from, to });
+        }
+        trace.traced(1, true, What::TimeWait { socket: 0xb, state: 5 });
+        trace.traced(1, true, What::TimeWaitMade { small: 0xe });
+        for &anew in anew {
+            trace.traced(1, true, What::TimeWaitTimer { small: 0xe, anew });
+        }
+        trace.traced(1, true, What::State { socket, from: 5, to: 7 });
+        let last = trace.events().into_iter().filter_map(|event| match event.fact {
+            KernelFact::State { from, to, connection } => Some((from.to_string(), to.to_string(), connection.remote)),
+            _ => None,
+        });
+        last.skip(4).collect::<Vec<_>>()
+    };
+    assert_eq!(states(&[false]), [], "the FIN has not come");
+    let time_wait = ("FIN-WAIT-2".to_owned(), "TIME-WAIT".to_owned(), end("192.0.2.1:4001"));
+    assert_eq!(states(&[false, true, true]), [time_wait], "the FIN, and the FIN again");
+}
+
+#[test]
 fn what_others_do_and_files_that_are_read_are_no_part_of_it() {
     let mut trace = Trace::of_server();
     let before = trace.story.told.fresh().len();
@@ -274,7 +300,7 @@ fn a_gap_in_the_recorder_is_told_when_it_goes_on() {
         KernelFact::Lost { events, since, .. } => Some((events, since, event.guest_time)),
         _ => None,
     });
-    assert_eq!(lost.collect::<Vec<_>>(), [(9, 100, 500)]);
+    assert_eq!(lost.collect::<Vec<_>>(), [(9, LabTime(100), 500)]);
     assert_eq!((boots[0].lost, damage.len()), (9, 0));
 }
 

@@ -1,19 +1,18 @@
 //! The events that were told of one boot, in bounds.
 
 use super::descriptors::Id;
-use crate::timeline::{Call, CallResult, Connection, Descriptor, DescriptorKind, KernelEvent, KernelFact, Process};
+use crate::timeline::{
+    Call, CallResult, Connection, Descriptor, DescriptorKind, KernelEvent, KernelFact, LabTime, OUTPUTS_TOLD, Process,
+};
 use std::collections::HashMap;
 
 /// More events than that of one boot are counted and not kept: some 100 MB of memory.
 const AT_MOST: usize = 200_000;
 
-/// So many successful writes to a process's output are kept. What it printed is known from the control channel.
-const OUTPUTS_AT_MOST: u32 = 100;
-
 /// Where events are lost that are too many to be kept.
 const PLACE: &str = "the controller, which keeps 200,000 events of a boot";
 
-/// What was told so far. Times are the guest's: [`Call::began`], too, until [`super::place`] maps it.
+/// What was told so far. Times are the guest's: [`Call::began`] and the beginning of a loss, too, until [`super::place`] maps them.
 #[derive(Debug)]
 pub(super) struct Told {
     host: String,
@@ -54,7 +53,7 @@ impl Told {
         {
             let count = self.outputs.entry(*pid).or_default();
             *count += 1;
-            if *count > OUTPUTS_AT_MOST {
+            if *count > OUTPUTS_TOLD {
                 return;
             }
         }
@@ -85,7 +84,7 @@ impl Told {
     /// The last event has been told. Those that were not kept are told as one loss.
     pub(super) fn end(&mut self, at: u64) {
         if let Some((since, events)) = self.dropped.take() {
-            let fact = KernelFact::Lost { events, place: PLACE.to_owned(), since };
+            let fact = KernelFact::Lost { events, place: PLACE.to_owned(), since: LabTime(since) };
             self.events.push(KernelEvent { host: self.host.clone(), guest_time: at, process: None, fact });
         }
     }
