@@ -5,7 +5,7 @@ mod support;
 
 use deadpeer::judge::{Judged, judge};
 use deadpeer::scenario::{CallFamily, Claim, Count, DescriptorClass, KernelClaim, KernelPattern, Moment, Returns};
-use deadpeer::timeline::{CallResult, DescriptorKind, OUTPUTS_TOLD};
+use deadpeer::timeline::{CallResult, DescriptorKind, KernelFact, OUTPUTS_TOLD, Process};
 use support::kernel::{self, process};
 use support::{Story, scenarios};
 
@@ -35,6 +35,25 @@ fn the_silence_of_a_kernel_that_could_not_be_brought_to_tell_means_nothing() {
     assert_eq!(unknown.held, None);
     assert!(unknown.why.contains("(syscalls/sys_exit_recvfrom: it refuses)"), "{}", unknown.why);
     assert_eq!(judged(None, "ECONNRESET", Count::SOME).held, Some(true), "what was told was told");
+}
+
+#[test]
+fn a_loss_does_not_matter_to_a_program_that_was_over() {
+    let judged = |reaped: bool, forked: bool| {
+        let mut story = kernel::crash_reboot();
+        let init = || Process { pid: 1, command: "init".to_owned(), program: None, child: false };
+        if forked {
+            story.at(6.45).told("client", Some(process("echo-client")), KernelFact::Forked { child_pid: 300 });
+        }
+        if reaped {
+            story.at(6.5).reaped("client", init(), 298);
+        }
+        story.at(6.6).lost("client", 6.55);
+        judged(&mut story, CallFamily::Read, DescriptorClass::Connection, Some("EPIPE"), Count::NONE).held
+    };
+    assert_eq!(judged(true, false), Some(true));
+    assert_eq!(judged(false, false), None);
+    assert_eq!(judged(true, true), None, "a child of it may live");
 }
 
 #[test]

@@ -88,6 +88,7 @@ pub(super) fn conduct(
             .end_within(options.within)
             .write_to(EventWriter::create(&folder.file("events.jsonl"))?),
         kernels: Kernels::default(),
+        sighted: BTreeMap::new(),
         recorder,
         reporter,
         phases: std::mem::replace(phases, Phases::start()),

@@ -14,8 +14,9 @@ use crate::remote::{HostKey, Keys, Session};
 use crate::report::PhaseKind;
 use crate::runlog::belonging;
 use crate::scenario::Scenario;
-use crate::timeline::{Event, MachineEvent, Recorder, What};
+use crate::timeline::{Event, LabTime, MachineEvent, Recorder, What};
 use indexmap::IndexMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -46,6 +47,8 @@ pub(super) struct Lab<'a> {
     pub(super) cable: Cable,
     pub(super) watch: Watch,
     pub(super) kernels: Kernels,
+    /// When that came which a step waited for, by the step's number.
+    pub(super) sighted: BTreeMap<usize, LabTime>,
     pub(super) recorder: Recorder,
     pub(super) reporter: &'a Reporter,
     pub(super) phases: Phases,

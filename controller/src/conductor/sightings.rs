@@ -13,33 +13,41 @@ use std::time::Duration;
 const SHOWN: usize = 8;
 
 impl Lab<'_> {
-    /// Waits for a segment of `flow`, seen after step `after` began or since the run began.
+    /// Step `step` waits for a segment of `flow`, seen after step `after` or since the run began.
     ///
     /// # Errors
     /// It does not come within the time given: what was awaited, and the segments that came instead.
-    pub(super) fn await_segment(&mut self, flow: &Flow, after: Option<usize>, within: Duration) -> Result<()> {
+    pub(super) fn await_segment(
+        &mut self,
+        step: usize,
+        flow: &Flow,
+        after: Option<usize>,
+        within: Duration,
+    ) -> Result<()> {
         let since = self.since(after)?;
         let mut others = Others::default();
         let found = self.watch.event(Mark::START, within, &format!("{flow}{}", words(since)), |event| {
             let What::Wire(frame) = &event.what else { return None };
             if event.at >= since && judge::fits(flow, frame) {
-                return Some(());
+                return Some(event.at);
             }
             if matches!(frame.kind, FrameKind::Tcp(_) | FrameKind::Icmp { .. }) {
                 others.push(event, format!("frame {}: {}", frame.number, judge::frame(frame)));
             }
             None
         });
-        found.map_err(|error| error.detail(others.told("segment")))
+        self.sighted.insert(step, found.map_err(|error| error.detail(others.told("segment")))?);
+        Ok(())
     }
 
-    /// Waits until a connection of `host` changes its state so, as its kernel tells, after step `after` began or since the run
-    /// began.
+    /// Step `step` waits until a connection of `host` changes its state so, as its kernel tells, after step `after` or since the
+    /// run began.
     ///
     /// # Errors
     /// It does not come within the time given: what was awaited, and the changes that came instead.
     pub(super) fn await_state(
         &mut self,
+        step: usize,
         host: &str,
         change: &StateChange,
         after: Option<usize>,
@@ -55,17 +63,23 @@ impl Lab<'_> {
                 return None;
             }
             if event.at >= since && change.from.is_none_or(|it| it == *from) && change.to.is_none_or(|it| it == *to) {
-                return Some(());
+                return Some(event.at);
             }
             others.push(event, format!("from {from} to {to}"));
             None
         });
-        found.map_err(|error| error.detail(others.told(&format!("change of a connection's state on {host}"))))
+        let what = || format!("change of a connection's state on {host}");
+        self.sighted.insert(step, found.map_err(|error| error.detail(others.told(&what())))?);
+        Ok(())
     }
 
-    /// When step `after` began, or the run.
+    /// From when on something is after step `after`, or in the run: when that began; or, if it waited for such a thing itself, just
+    /// after that came.
     fn since(&mut self, after: Option<usize>) -> Result<LabTime> {
         let Some(wanted) = after else { return Ok(LabTime(0)) };
+        if let Some(at) = self.sighted.get(&wanted) {
+            return Ok(at.after(Duration::from_nanos(1)));
+        }
         let awaited = format!("step {} to have begun", wanted + 1);
         self.watch.event(Mark::START, Duration::ZERO, &awaited, |event| match &event.what {
             What::Step { index, event: StepEvent::Began, .. } if *index == wanted => Some(event.at),

@@ -85,8 +85,10 @@ impl Lab<'_> {
             Action::Unplug(host) => self.set_carrier(host, false),
             Action::Plug(host) => self.set_carrier(host, true),
             Action::Cable(rules) => self.cable.set_rules(rules.clone()),
-            Action::AwaitSegment { flow, after, within } => self.await_segment(flow, *after, *within),
-            Action::AwaitState { host, change, after, within } => self.await_state(host, change, *after, *within),
+            Action::AwaitSegment { flow, after, within } => self.await_segment(index, flow, *after, *within),
+            Action::AwaitState { host, change, after, within } => {
+                self.await_state(index, host, change, *after, *within)
+            }
             Action::Pause(time) => self.watch.pass_time(Instant::now() + *time, |_| false),
         }
     }

@@ -100,6 +100,7 @@ fn judged(view: &View<'_>, claim: &KernelClaim, sought: &impl Sought) -> Finding
     let fitting: Vec<Told<'_>> = inside.iter().copied().filter(|(_, event)| sought.fits(event)).collect();
     let count = fitting.len();
     let certain = !sought.is_uncertain();
+    let missed = gaps::Missed { host, program: sought.program(), call: &|call| sought.needs(call) };
 
     // Too many is certain at once; enough, where any larger number will do, is too. The rest waits for the end, and for
     // a trace without gaps.
@@ -110,9 +111,7 @@ fn judged(view: &View<'_>, claim: &KernelClaim, sought: &impl Sought) -> Finding
             let so_far = || format!("{} so far", so_many(claim, count));
             if let Some(gap) = &window.gap {
                 Finding::unknown(format!("{}, and {gap}.", so_far()), window.open_until)
-            } else if let Some(gap) =
-                sought.unkept(&kind).or_else(|| gaps::gap(view, host, &window, |call| sought.needs(call)))
-            {
+            } else if let Some(gap) = sought.unkept(&kind).or_else(|| gaps::gap(view, missed, &window)) {
                 Finding::unknown(format!("{} were told of, and {gap}.", so_many(claim, count)), None)
             } else if !wanted.holds(count) {
                 failed(view, claim, sought, &inside, &fitting, &kind)

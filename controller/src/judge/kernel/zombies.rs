@@ -17,7 +17,9 @@ pub(in crate::judge) fn find(view: &View<'_>, program: &str, wanted: Count, befo
     let Some(began) = gaps::life_at(view, host, last) else {
         return judged(view, program, wanted, &[], format!("{host} was off, and held no process any more."));
     };
-    if let Some(gap) = gaps::between(view, host, began, end, |_| false) {
+    // Its own end does not end its zombies' story: they are init's to wait for then.
+    let missed = gaps::Missed { host, program: None, call: &|_| false };
+    if let Some(gap) = gaps::between(view, missed, began, end) {
         return Finding::unknown(format!("The zombies of {program} cannot be counted: {gap}."), None);
     }
     let zombies = zombies(view, program, host, began, end);

@@ -92,7 +92,8 @@ pub(crate) struct StepSource {
     pub(crate) to: Value<Reference>,
     /// The host that the command runs on (with `run`), or whose connections are watched (with `wait-for-state`).
     pub(crate) host: Value<Reference>,
-    /// Only what was seen after this step began will do, be it this step or an earlier one. All that was seen since the lab
+    /// Only what was seen after this step began will do, be it this step or an earlier one; after what it waited for, if it is a
+    /// `wait-for-segment` or `wait-for-state` that is over. All that was seen since the lab
     /// began if left out.
     pub(crate) after: Value<Reference>,
     /// What to wait for before the step is over.
