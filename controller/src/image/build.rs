@@ -6,7 +6,7 @@ use super::kernel::Kernel;
 use super::lock::{self, Lock};
 use super::recipe::{self, EPOCH};
 use super::tool::{self, Tool};
-use super::{DISK, INITRD, KERNEL, PROGRESS, disk, initramfs, tree, verify};
+use super::{DISK, INITRD, KERNEL, PROGRESS, disk, drivers, initramfs, tree, verify};
 use crate::error::{Context, Error, Result};
 use crate::progress::Reporter;
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ fn steps(
         .ok_or_else(|| Error::broken("busybox-static did not bring its program"))?;
     let busybox = std::fs::read(busybox).broken(|| "cannot read busybox".to_owned())?;
     kernel.for_qemu(&folder.join(KERNEL), interrupted)?;
-    write(folder, INITRD, &initramfs::make(&busybox, &kernel.drivers(recipe::DRIVERS, interrupted)?))?;
+    write(folder, INITRD, &initramfs::make(&busybox, &drivers::drivers(&kernel, recipe::DRIVERS, interrupted)?))?;
 
     say("making the guest disk");
     disk::make(&tree, &folder.join(DISK), &scratch, interrupted)?;

@@ -1,4 +1,4 @@
-//! The kernel as QEMU should get it, and the drivers that it needs.
+//! The kernel as QEMU should get it.
 //!
 //! Debian ships a bzImage: a small program that unpacks the real kernel in the guest, which takes 1.2 s when the guest's
 //! processor is emulated. QEMU also starts an unpacked kernel directly if that carries a PVH entry point (an ELF note;
@@ -9,7 +9,7 @@
 use super::tool::{self, Tool};
 use crate::error::{Context, Error, Result};
 use std::fs::File;
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(super) struct Kernel {
     /// Its bzImage.
     bzimage: PathBuf,
     /// The folder of its modules.
-    modules: PathBuf,
+    pub(super) modules: PathBuf,
 }
 
 impl Kernel {
@@ -77,60 +77,6 @@ impl Kernel {
         }
         std::fs::copy(&self.bzimage, to).map(drop).broken(cannot_write)
     }
-
-    /// The drivers `wanted` and all that they depend on, unpacked, in an order in which they can be loaded: name and
-    /// content. What is built into the kernel is not among them.
-    pub(super) fn drivers(&self, wanted: &[&str], interrupted: &dyn Fn() -> bool) -> Result<Vec<(String, Vec<u8>)>> {
-        let builtin = read(&self.modules.join("modules.builtin"))?;
-        let builtin: Vec<String> = String::from_utf8_lossy(&builtin).lines().filter_map(module_name).collect();
-        let mut files = Vec::new();
-        walk(&self.modules.join("kernel"), &mut files)?;
-        let mut drivers = Drivers { kernel: self, builtin, files, above: Vec::new(), loaded: Vec::new() };
-        for name in wanted {
-            drivers.load(&canonical(name), interrupted)?;
-        }
-        Ok(drivers.loaded)
-    }
-}
-
-/// Drivers being put in order.
-struct Drivers<'a> {
-    kernel: &'a Kernel,
-    builtin: Vec<String>,
-    files: Vec<PathBuf>,
-    /// Those that wait for what they depend on.
-    above: Vec<String>,
-    loaded: Vec<(String, Vec<u8>)>,
-}
-
-impl Drivers<'_> {
-    /// Puts down a driver after all that it depends on.
-    fn load(&mut self, name: &str, interrupted: &dyn Fn() -> bool) -> Result<()> {
-        if self.builtin.iter().any(|other| other == name) || self.loaded.iter().any(|(other, _)| other == name) {
-            return Ok(());
-        }
-        let release = &self.kernel.release;
-        if self.above.iter().any(|other| other == name) {
-            return Err(Error::broken(format!("kernel {release}: driver {name} depends on itself")));
-        }
-        let file = self.files.iter().find(|file| module_name(&file.to_string_lossy()).as_deref() == Some(name));
-        let Some(file) = file else {
-            return Err(Error::broken(format!("kernel {release} has no driver {name}")));
-        };
-        let packed = read(file)?;
-        let module = if packed.starts_with(b"\x7fELF") {
-            packed
-        } else {
-            unpacker(&packed)?.input(Cursor::new(packed)).run(interrupted, &mut tool::ignore)?
-        };
-        self.above.push(name.to_owned());
-        for other in depends(&module) {
-            self.load(&other, interrupted)?;
-        }
-        self.above.pop();
-        self.loaded.push((name.to_owned(), module));
-        Ok(())
-    }
 }
 
 /// Where the compressed kernel is inside a bzImage (Documentation/arch/x86/boot.rst: `payload_offset`, protocol 2.08 and
@@ -152,7 +98,7 @@ fn payload(bzimage: &File) -> Option<Range<u64>> {
 }
 
 /// The tool that unpacks what begins with these bytes to its standard output.
-fn unpacker(packed: &[u8]) -> Result<Tool> {
+pub(super) fn unpacker(packed: &[u8]) -> Result<Tool> {
     let Some((_, program)) = COMPRESSIONS.iter().find(|(magic, _)| packed.starts_with(magic)) else {
         let first: Vec<u8> = packed.iter().take(8).copied().collect();
         return Err(Error::broken("the kernel package is compressed in an unknown way")
@@ -198,48 +144,11 @@ fn bytes<const N: usize>(file: &File, at: u64) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// The modules that a module says it depends on: `depends=a,b` in its `.modinfo` section, whose strings end in NUL.
-fn depends(module: &[u8]) -> Vec<String> {
-    const WORD: &[u8] = b"\0depends=";
-    let Some(start) = module.windows(WORD.len()).position(|window| window == WORD) else { return Vec::new() };
-    let value = &module[start + WORD.len()..];
-    let value = &value[..value.iter().position(|byte| *byte == 0).unwrap_or(0)];
-    String::from_utf8_lossy(value).split(',').filter(|name| !name.is_empty()).map(canonical).collect()
-}
-
-/// Modules are named with `-` and `_` at will.
-fn canonical(name: &str) -> String {
-    name.replace('-', "_")
-}
-
-/// `virtio_rng` of `kernel/drivers/char/hw_random/virtio-rng.ko.xz`.
-fn module_name(path: &str) -> Option<String> {
-    let file = path.rsplit('/').next()?;
-    let (name, _) = file.split_once(".ko")?;
-    Some(canonical(name))
-}
-
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let cannot = |e: std::io::Error| Error::broken(format!("cannot read {}: {e}", folder.display()));
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let entry = entry.map_err(cannot)?;
-        if entry.file_type().map_err(cannot)?.is_dir() {
-            walk(&entry.path(), files)?;
-        } else {
-            files.push(entry.path());
-        }
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::broken(format!("cannot read {}: {e}", path.display())))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use std::io::Cursor;
 
     fn file(content: &[u8]) -> File {
         let file = tempfile::tempfile().unwrap();
@@ -337,39 +246,5 @@ mod tests {
         assert!(!has_pvh_entry(&file(&elf(b"Xen\0", 6))));
         assert!(!has_pvh_entry(&file(&elf(b"GNU\0", 18))));
         assert!(!has_pvh_entry(&file(b"\x7fELF\x02 cut short")));
-    }
-
-    #[test]
-    fn a_module_tells_what_it_depends_on() {
-        assert_eq!(
-            depends(b"\x7fELF..\0license=GPL\0depends=net-failover,failover\0name=x\0"),
-            ["net_failover", "failover"]
-        );
-        assert!(depends(b"\x7fELF..\0depends=\0").is_empty());
-        assert!(depends(b"\x7fELF").is_empty());
-    }
-
-    #[test]
-    fn drivers_come_after_what_they_depend_on_and_built_in_ones_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let modules = folder.path().join("lib/modules/6.1");
-        std::fs::create_dir_all(folder.path().join("boot")).unwrap();
-        std::fs::create_dir_all(modules.join("kernel/net")).unwrap();
-        std::fs::write(folder.path().join("boot/vmlinuz-6.1"), "").unwrap();
-        std::fs::write(modules.join("modules.builtin"), "kernel/drivers/virtio/virtio_pci.ko\n").unwrap();
-        for (name, needs) in [("virtio-net", "net_failover"), ("net_failover", "failover,virtio_pci"), ("failover", "")]
-        {
-            let bytes = format!("\x7fELF\0depends={needs}\0");
-            std::fs::write(modules.join("kernel/net").join(format!("{name}.ko")), bytes).unwrap();
-        }
-        let kernel = Kernel::find(folder.path()).unwrap();
-        let drivers = kernel.drivers(&["virtio_pci", "virtio_net", "failover"], &|| false).unwrap();
-        let names: Vec<&str> = drivers.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["failover", "net_failover", "virtio_net"]);
-        std::fs::write(modules.join("kernel/net/failover.ko"), "\x7fELF\0depends=virtio-net\0").unwrap();
-        let error = kernel.drivers(&["virtio_net"], &|| false).unwrap_err();
-        assert_eq!(error.fact, "kernel 6.1: driver virtio_net depends on itself");
-        let error = kernel.drivers(&["nvme"], &|| false).unwrap_err();
-        assert_eq!(error.fact, "kernel 6.1 has no driver nvme");
     }
 }

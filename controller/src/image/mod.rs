@@ -23,6 +23,7 @@ mod build;
 mod cache;
 mod cpio;
 mod disk;
+mod drivers;
 mod folder;
 mod initramfs;
 mod kernel;

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 /// Size of an instance's trace buffer per processor, in KiB: what may happen while the witness does not come to read.
-const BUFFER_KIB: u32 = 2048;
+const BUFFER_KIB: u32 = 4096;
 
 /// Settings of an instance: file, word, what for.
 const SETTINGS: &[(&str, &str, &str)] = &[

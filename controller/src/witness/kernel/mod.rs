@@ -7,11 +7,12 @@
 //! and what the kernels say is held against the wire.
 //!
 //! From bytes to events: `format` (the kernel's descriptions) and `page` (the trace buffer's pages) → `decode` (one trace
-//! event) → `recording` (all of them, in order) → `story` (processes, `calls`, `sockets`) → `told` (events) → `place`
+//! event) → `recording` (all of them, in order; a `boot` each) → `story` (processes, `calls`, `sockets`) → `told` (events) → `place`
 //! (`matching`, `clock`; `blind`: what it could not tell) → `check`.
 
 mod arguments;
 mod blind;
+mod boot;
 mod calls;
 mod check;
 mod clock;

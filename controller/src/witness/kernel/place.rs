@@ -2,9 +2,9 @@
 //! on the lab's clock its events belong.
 
 use super::blind;
+use super::boot::{Boot, GuestFrame};
 use super::clock::{Bound, GuestClock, Unfit};
 use super::matching;
-use super::recording::{Boot, GuestFrame};
 use crate::timeline::{
     Call, CallResult, Event, Frame, KernelAccount, KernelEvent, KernelFact, LabTime, MachineEvent, Verdict, What,
 };

@@ -1,6 +1,7 @@
 //! Reads a flight recorder: while its guest lives, on a thread of its own, and to its end when that is over.
 
-use super::recording::{Boot, Recording};
+use super::boot::Boot;
+use super::recording::Recording;
 use crate::error::{Context, Error, Result};
 use crate::timeline::{Call, Event, KernelEvent, KernelFact, LabTime, Recorder, What};
 use deadpeer_guest::recorder::{Reader, tell_time};

@@ -1,4 +1,6 @@
-//! `controller bench`: where a run's time goes.
+//! `controller bench`: where a run's time goes, and what the witness costs.
+
+mod tracing;
 
 use super::{Format, output};
 use crate::conductor::{self, Interrupt, Options};
@@ -22,7 +24,11 @@ pub(super) struct BenchArgs {
     #[arg(value_name = "NAME|FILE", default_value = "crash-reboot")]
     pub(super) scenario: String,
 
-    /// How many runs are measured, after one that is not
+    /// Measure what the kernels' testimony costs instead: the echo of a line, with and without it, in pairs of runs
+    #[arg(long, conflicts_with_all = ["scenario", "no_witness"])]
+    pub(super) tracing: bool,
+
+    /// How many runs (or pairs of them) are measured, after one that is not
     #[arg(short = 'n', long, value_name = "N", default_value = "5")]
     pub(super) runs: NonZeroU32,
 
@@ -46,6 +52,14 @@ pub(super) struct BenchArgs {
 /// # Errors
 /// Wrong usage; or a run that did not pass, for a bench of broken runs says nothing.
 pub(super) fn run(args: &BenchArgs) -> Result<ExitCode> {
+    if args.tracing {
+        let pairs = tracing::measure(args)?;
+        match args.format {
+            Format::Json => output::json(&pairs)?,
+            Format::Text => output::text(&tracing::table(&pairs))?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let scenario = super::catalogue().resolve(&args.scenario)?;
     let interrupt = Interrupt::install()?;
     let home = tempfile::tempdir().broken(|| "cannot make a folder for the runs".to_owned())?;
