@@ -105,3 +105,28 @@ fn the_guide_lists_the_catalogue() {
     let wanted = format!("{before}<!-- catalogue -->\n{table}<!-- end -->\n{after}");
     scenario::is_current(GUIDE, &wanted, "UPDATE_SCHEMA");
 }
+
+/// The guide says which of the textbook's programs take whose places: every place in its table is one.
+#[test]
+fn the_textbooks_programs_take_places_that_there_are() {
+    let guide = scenario::read(GUIDE);
+    let (_, rest) = guide.split_once("<!-- textbook's programs -->\n").expect("the mark of the table's beginning");
+    let (table, _) = rest.split_once("<!-- end -->\n").expect("the mark of its end");
+    let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let mut rows = table.lines().map(cells);
+    let head = rows.next().expect("the table's head");
+    let catalogue = scenarios();
+    let mut places = 0;
+    for row in rows.skip(1) {
+        let it = catalogue.iter().find(|it| format!("`{}`", it.name) == row[0]);
+        let it = it.unwrap_or_else(|| panic!("there is no scenario {}", row[0]));
+        // A column for each of the usual programs, and one for others: "`this`, `that`: `file`".
+        let others = row[3].split_once(':').map(|(names, _)| names.split(", ")).into_iter().flatten();
+        let usual = [1, 2].into_iter().filter(|&column| !row[column].is_empty()).map(|column| head[column].as_str());
+        for name in usual.chain(others).map(|name| name.trim_matches('`')) {
+            assert!(it.programs.contains_key(name), "{} has no program {name}", it.name);
+            places += 1;
+        }
+    }
+    assert!(places > 30, "the table is read: {places}");
+}

@@ -229,6 +229,17 @@ const CASES: &[Case] = &[
         )],
     ),
     (
+        "awaited-already",
+        &[(
+            LAST_STEP,
+            "    until: { prints: hello }\n  \
+             - name: fin\n    wait-for-segment: { kind: fin }\n  - wait-for-segment: { kind: fin }\n    after: fin\n  \
+             - wait-for-segment: { kind: fin }\n  \
+             - wait-for-state: { to: CLOSED }\n    host: server\n    after: fin\n  \
+             - wait-for-state: { to: CLOSED }\n    host: server\n",
+        )],
+    ),
+    (
         "awaited-nothing",
         &[(
             LAST_STEP,

@@ -41,7 +41,8 @@ fn bring(session: &Session, host: &str, placed: &Placed) -> Result<()> {
     session.upload(&own.bytes, place, 0o755, within).map_err(|e| e.during(&undertaking))?;
     let Some(question) = question(&own.needs, place) else { return Ok(()) };
     let answer = session.run(&question, COMMAND_WITHIN).map_err(|e| e.during(&undertaking))?;
-    if answer.ended == Ended::Exit(0) {
+    // glibc's loader names the versions of symbols that a library lacks, and exits 0 (elf/rtld.c, print_missing_version).
+    if answer.ended == Ended::Exit(0) && missing_version(&answer.stderr).is_none() {
         return Ok(());
     }
     Err(cannot_start(&answer.stderr, host, placed))
@@ -55,7 +56,7 @@ fn question(needs: &Needs, place: &str) -> Option<String> {
     };
     match needs {
         Needs::Nothing => None,
-        // The loader itself resolves every library and every version of its symbols, and starts nothing (ld.so(8)).
+        // The loader itself seeks every library and every version of its symbols, and starts nothing (ld.so(8)).
         Needs::Loader(loader) => {
             Some(format!("{}\nexec {} --list {} >/dev/null", there(loader), quote(loader), quote(place)))
         }
@@ -71,12 +72,14 @@ fn question(needs: &Needs, place: &str) -> Option<String> {
 /// The error that tells what is missing, and how to do without it.
 fn cannot_start(words: &str, host: &str, placed: &Placed) -> Error {
     let own = &placed.own;
-    let missing = missing(words);
-    let fact = match (&own.needs, missing) {
-        (Needs::Loader(_), Some(library)) if library.contains(".so") => {
+    let fact = match (missing_version(words), &own.needs, missing(words)) {
+        (Some((version, library)), ..) => {
+            format!("it needs the version {version} of {library}, which the host's image does not hold")
+        }
+        (None, Needs::Loader(_), Some(library)) if library.contains(".so") => {
             format!("it needs the shared library {library}, which the host's image does not hold")
         }
-        (Needs::Interpreter(..), Some(interpreter)) => {
+        (None, Needs::Interpreter(..), Some(interpreter)) => {
             format!("it needs the interpreter {interpreter}, which the host's image does not hold")
         }
         _ => "its loader refuses it".to_owned(),
@@ -102,6 +105,15 @@ fn missing(words: &str) -> Option<&str> {
     })
 }
 
+/// The version of symbols that the loader (glibc's) found missing, and the library's name.
+fn missing_version(words: &str) -> Option<(&str, &str)> {
+    words.lines().find_map(|line| {
+        let (place, rest) = line.split_once(": version `")?;
+        let (version, _) = rest.split_once("' not found")?;
+        Some((version, place.rsplit(['/', ' ']).next().unwrap_or(place)))
+    })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -116,7 +128,13 @@ mod tests {
         assert_eq!(missing(musl), Some("libfoo.so.1"));
         assert_eq!(missing("/usr/bin/perl: not found\n"), Some("/usr/bin/perl"));
         let version = "./a: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by ./a)";
-        assert_eq!(missing(version), None);
+        assert_eq!((missing(version), missing_version(version)), (None, Some(("GLIBC_2.38", "libc.so.6"))));
+    }
+
+    #[test]
+    fn what_the_loader_only_remarks_upon_is_not_missing() {
+        let remark = "./a: /opt/libfoo.so.1: no version information available (required by ./a)";
+        assert_eq!((missing(remark), missing_version(remark)), (None, None));
     }
 
     #[test]

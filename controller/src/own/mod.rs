@@ -100,6 +100,11 @@ pub fn take_part(scenario: &mut Scenario, own: &Own) -> Option<Placed> {
 /// The error that none of these scenarios has a program that `own` could take the place of.
 #[must_use]
 pub fn no_place(scenarios: &[Scenario], own: &Own) -> Error {
+    if let Some(scenario) = scenarios.iter().find(|scenario| programs_on(scenario, &own.name).count() > 1) {
+        let there: Vec<&str> = programs_on(scenario, &own.name).map(String::as_str).collect();
+        return Error::usage(format!("there are several programs on host {} of scenario {}", own.name, scenario.name))
+            .help(format!("name the one that is meant: {}", there.join(", ")));
+    }
     let mut known: Vec<&str> =
         scenarios.iter().flat_map(|s| s.programs.keys().chain(s.hosts.keys())).map(String::as_str).collect();
     known.sort_unstable();
@@ -125,9 +130,14 @@ fn program_named(scenario: &Scenario, name: &str) -> Option<String> {
     if scenario.programs.contains_key(name) {
         return Some(name.to_owned());
     }
-    let mut on_host = scenario.programs.iter().filter(|(_, program)| program.host == name).map(|(name, _)| name);
+    let mut on_host = programs_on(scenario, name);
     let only = on_host.next()?;
     on_host.next().is_none().then(|| only.clone())
+}
+
+/// The programs on the host of this name.
+fn programs_on<'a>(scenario: &'a Scenario, host: &str) -> impl Iterator<Item = &'a String> {
+    scenario.programs.iter().filter(move |(_, program)| program.host == host).map(|(name, _)| name)
 }
 
 /// The arguments that another program in the place of `name` is given too.

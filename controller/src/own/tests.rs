@@ -52,15 +52,17 @@ fn else_they_are_those_of_the_scenario_without_the_options_of_our_own_programs()
 }
 
 #[test]
-fn a_name_that_fits_nothing_or_two_is_refused_with_the_nearest() {
+fn a_name_that_fits_nothing_or_two_is_refused_with_what_would_fit() {
     let (_folder, path) = folder();
-    for (name, help) in
-        [("servr", "did you mean server?"), ("other", "programs there are: echo-client"), ("xyz", "one, two")]
-    {
+    for (name, fact, help) in [
+        ("servr", "there is no program \"servr\" in scenario x", "did you mean server?"),
+        ("other", "there are several programs on host other of scenario x", "name the one that is meant: one, two"),
+        ("xyz", "there is no program \"xyz\" in scenario x", "programs there are: echo-client, echo-server, one, two"),
+    ] {
         let own = Own::parse(&format!("{name}={path}")).unwrap();
         assert_eq!(take_part(&mut scenario(), &own), None);
         let error = no_place(&[scenario()], &own);
-        assert!(error.kind == Kind::Usage && error.help.as_ref().unwrap().contains(help), "{error}");
+        assert_eq!((error.kind, error.fact.as_str(), error.help.as_deref()), (Kind::Usage, fact, Some(help)));
     }
 }
 

@@ -52,6 +52,21 @@ impl Workshop {
         program.to_str().unwrap().to_owned()
     }
 
+    /// Compiles a client that needs a function of a library of this name, which is made of these versions (ld(1)) and
+    /// stays here; its path.
+    fn compile_with_library(&self, name: &str, versions: &str) -> String {
+        let (source, script, library) = (self.path("library.c"), self.path("versions"), self.path(name));
+        fs::write(&source, "int from_the_library(void) { return 0; }\n").unwrap();
+        fs::write(&script, versions).unwrap();
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-shared", "-fPIC", &format!("-Wl,-soname,{name}"), "-o"]).arg(&library).arg(&source);
+        if !versions.is_empty() {
+            gcc.arg(format!("-Wl,--version-script={}", script.display()));
+        }
+        assert!(gcc.status().unwrap().success());
+        self.compile("tcpcli.c", &["-DNEEDS_LIBRARY", library.to_str().unwrap()])
+    }
+
     fn script(&self, name: &str, text: &str) -> String {
         fs::write(self.path(name), text).unwrap();
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
@@ -106,15 +121,18 @@ fn a_dynamic_program_and_a_script_run_where_what_they_need_is_there() {
 #[test]
 fn a_library_that_is_not_there_is_named_before_the_first_step() {
     let workshop = Workshop::new();
-    let source = workshop.path("library.c");
-    fs::write(&source, "int from_the_library(void) { return 0; }\n").unwrap();
-    let library = workshop.path("libabsent.so.1");
-    let mut gcc = Command::new("gcc");
-    gcc.args(["-shared", "-fPIC", "-Wl,-soname,libabsent.so.1", "-o"]).arg(&library).arg(&source);
-    assert!(gcc.status().unwrap().success());
-    let client = workshop.compile("tcpcli.c", &["-DNEEDS_LIBRARY", library.to_str().unwrap()]);
+    let client = workshop.compile_with_library("libabsent.so.1", "");
     let ending = run(&[format!("client={client}")]);
-    refused(&ending, &["cannot be started on host 'client'", "libabsent.so.1", "gcc -static"]);
+    refused(&ending, &["cannot be started on host 'client'", "library libabsent.so.1", "gcc -static"]);
+}
+
+/// The image holds libm.so.6, as every C library does, but no version of it has symbols of this one.
+#[test]
+fn a_version_that_a_library_lacks_is_named_before_the_first_step() {
+    let workshop = Workshop::new();
+    let client = workshop.compile_with_library("libm.so.6", "DEADPEER_1 { from_the_library; };\n");
+    let ending = run(&[format!("client={client}")]);
+    refused(&ending, &["cannot be started on host 'client'", "version DEADPEER_1 of libm.so.6", "gcc -static"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod parts;
 mod programs;
 mod steps;
 mod verb;
+mod waits;
 
 pub use command::words as command_words;
 
@@ -43,6 +44,7 @@ pub(super) fn resolve(file: &FileSource, source: &str, problems: &mut Problems) 
     let known = Known::new(&hosts, &programs, steps::names(&file.steps));
     let done = steps::steps(&file.steps, &known, problems);
     let started = order::check(&done, &programs, problems);
+    waits::check(&done, problems);
     let expectations = expectations::expectations(&file.expectations, &known, &started, problems);
 
     Scenario {
