@@ -22,5 +22,6 @@ pub mod remote;
 pub mod report;
 pub mod runlog;
 pub mod scenario;
+pub mod time;
 pub mod timeline;
 pub mod witness;
