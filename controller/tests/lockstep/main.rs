@@ -7,4 +7,5 @@ mod machine_support;
 
 mod lab;
 mod plugin;
+mod probe;
 mod same;

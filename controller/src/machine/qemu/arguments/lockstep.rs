@@ -8,7 +8,7 @@
 //! - `hpet=off`: it would wake the machine 250 times a second.
 //! - `ioeventfd=off,tx=timer`: a NIC sends from a timer on the virtual clock, not when a thread of the host's gets round to it.
 //! - `-netdev hubport`: a backend without a host side; the plugin is its other end.
-//! - The console is a file: written at once, it never makes the guest wait. A pipe that is full would.
+//! - The console is a file, which goes on over all boots: written at once, it never makes the guest wait. A pipe that is full would.
 //! - No virtio disk, no user network, no random numbers from the host: all of them answer when the host is ready.
 
 use super::{Arguments, SANDBOX, escape, nic};
@@ -65,7 +65,7 @@ pub fn lockstep(board: &Board) -> Vec<String> {
         args.kernel(kernel, initrd, append);
     }
     if let Some(file) = &board.console {
-        args.add("-chardev", format!("file,id=console,path={}", escape(&file.display().to_string())));
+        args.add("-chardev", format!("file,id=console,append=on,path={}", escape(&file.display().to_string())));
         args.add("-serial", "chardev:console");
     }
     let mut plugin = format!("file={},fd={}", escape(&board.plugin.display().to_string()), board.socket);
@@ -85,4 +85,40 @@ pub fn lockstep(board: &Board) -> Vec<String> {
         args.0.push("-S".to_owned());
     }
     args.0
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn board() -> Board {
+        Board {
+            name: "router".into(),
+            memory: 256,
+            kernel: Some(("/cache/kernel".into(), "/runs/1/router.initrd".into(), "console=ttyS0 quiet".into())),
+            links: vec![[0x02, 0xde, 0xad, 0, 0, 3], [0x02, 0xde, 0xad, 0, 1, 3]],
+            console: Some("/runs/1/router.console.log".into()),
+            seed: 42,
+            plugin: "/runs/1/a,b/lockstep.so".into(),
+            socket: 12,
+            qmp: Some(13),
+        }
+    }
+
+    #[test]
+    fn the_whole_command_line() {
+        let lines = lockstep(&board()).join(" ").replace(" -", "\n-");
+        insta::assert_snapshot!(lines);
+    }
+
+    #[test]
+    fn a_machine_that_is_bare_has_no_console_no_nic_and_runs_at_once() {
+        let bare = Board { kernel: None, links: vec![], console: None, qmp: None, ..board() };
+        let args = lockstep(&bare);
+        for option in ["-kernel", "-serial", "-chardev", "-netdev", "-device", "-mon", "-S"] {
+            assert!(!args.iter().any(|arg| arg == option), "{option} in {args:?}");
+        }
+        assert_eq!(args.last().unwrap(), "file=/runs/1/a,,b/lockstep.so,fd=12");
+    }
 }
