@@ -40,8 +40,8 @@ fn run(bench: &Bench, name: &str) -> [String; 4] {
     let [client, server] = [cable.ends[0].machine, cable.ends[1].machine];
     lab.lockstep.type_in(server, seconds(7), b"some words\r");
     assert_eq!(lab.run_to(seconds(12), &mut cable), []);
+    drop(lab.machines.pop()); // SIGKILL
     lab.lockstep.leave(server);
-    drop(lab.machines.pop());
     assert_eq!(lab.run_to(seconds(15), &mut cable), []);
     let mut again = lab.board("server-again", &guest);
     again.seed = 99;

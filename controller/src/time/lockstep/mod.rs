@@ -100,7 +100,8 @@ impl Lockstep {
         Ok(Id(id))
     }
 
-    /// Forgets a machine whose power was cut. What it had sent before is still delivered; what was on its way to it is lost.
+    /// Forgets a machine whose power was cut. What it had sent before is still delivered; what was on its way to it is lost. Its QEMU
+    /// must be dead before: one that loses its coordinator ends by itself, which would be no power cut.
     pub fn leave(&mut self, machine: Id) {
         self.schedule.leave(machine.0);
         if let Some(member) = self.members.get_mut(machine.0) {
