@@ -6,6 +6,7 @@
 mod machine_support;
 
 mod lab;
+mod nics;
 mod plugin;
 mod probe;
 mod same;
