@@ -16,7 +16,7 @@
 #include "say.h"
 
 static QEMUTimer *boundary, *brake;
-static bool prepared, paused;
+static bool prepared, paused, resetting;
 
 /* The earliest time at which this machine does anything by itself. Neither timer of ours counts: the boundary's is not set
  * while it fires, and what is to be delivered is known to the coordinator. */
@@ -69,11 +69,30 @@ static void on_change(void *unused, bool running, int state)
     }
 }
 
-/* The guest has switched itself off: what it sent since the last boundary is still told. */
+/* Called by the main loop whenever it wakes up, before it may let the clock of an idle machine jump. A guest that resets its machine
+ * stops the vCPU, and the main loop then does the reset: until it has, the clock is kept as in a pause. */
+static void on_wakeup(Notifier *unused, void *unused_too)
+{
+    (void)unused, (void)unused_too;
+    bool requested = qemu.qemu_reset_requested_get() != 0;
+    if (requested && !resetting) {
+        qemu.timer_mod_ns(brake, qemu.qemu_clock_get_ns(CLOCK_VIRTUAL));
+    } else if (!requested && resetting && !paused) {
+        qemu.timer_del(brake);
+    }
+    resetting = requested;
+}
+
+static Notifier wakeup = { .notify = on_wakeup };
+
+/* The guest has switched itself off: what it sent since the last boundary is still told. A QEMU that ends before its machine ran has
+ * nothing to tell. */
 static void at_exit(plugin_id id, void *unused)
 {
     (void)id, (void)unused;
-    channel_report(qemu.qemu_clock_get_ns(CLOCK_VIRTUAL), INT64_MAX, 0, true);
+    if (prepared) {
+        channel_report(qemu.qemu_clock_get_ns(CLOCK_VIRTUAL), INT64_MAX, 0, true);
+    }
 }
 
 static bool parse(int count, char **arguments, int *descriptor)
@@ -118,6 +137,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
         return -1;
     }
     qemu.qemu_add_vm_change_state_handler(on_change, NULL);
+    qemu.main_loop_poll_add_notifier(&wakeup);
     qemu.qemu_plugin_register_atexit_cb(id, at_exit, NULL);
     brake = qemu_brake();
     boundary = qemu_timer(at_boundary, NULL);

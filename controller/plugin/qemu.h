@@ -26,6 +26,11 @@ typedef struct Chardev Chardev;               /* include/chardev/char.h */
 typedef struct QEMUTimer QEMUTimer;           /* include/qemu/timer.h: 48 bytes in 7.2 and 10.0 */
 typedef ssize_t NetReceive(NetClientState *, const uint8_t *, size_t);
 
+typedef struct Notifier { /* include/qemu/notify.h */
+    void (*notify)(struct Notifier *, void *);
+    void *links[2];
+} Notifier;
+
 enum { CLOCK_VIRTUAL = 1 };   /* QEMU_CLOCK_VIRTUAL, include/qemu/timer.h */
 enum { ALL_TIMERS = -1 };     /* QEMU_TIMER_ATTR_ALL, likewise */
 enum { ICOUNT_PRECISE = 1 };  /* `-icount shift=N`, N a number: include/sysemu/cpu-timers.h, exec/icount.h */
@@ -43,6 +48,8 @@ typedef struct { /* qapi/control.json */
     X(VersionInfo *, qmp_query_version, (void *error))                  /* qapi-commands-control.h */ \
     X(void, qmp_stop, (void *error))                                    /* qapi-commands-misc.h */    \
     X(void *, qemu_add_vm_change_state_handler, (void (*)(void *, bool, int), void *)) /* runstate.h */ \
+    X(int, qemu_reset_requested_get, (void))                            /* runstate.h */              \
+    X(void, main_loop_poll_add_notifier, (Notifier *))                  /* qemu/main-loop.h */        \
     X(bool, all_cpu_threads_idle, (void))                               /* sysemu/cpus.h */           \
     X(int64_t, qemu_clock_get_ns, (int clock))                          /* qemu/timer.h */            \
     X(int64_t, qemu_clock_deadline_ns_all, (int clock, int attributes)) /* qemu/timer.h */            \

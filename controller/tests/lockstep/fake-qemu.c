@@ -42,6 +42,8 @@ int use_icount = 1;
 void *qmp_query_version(void *error) { return error ? NULL : &version; }
 void qmp_stop(void *error) { (void)error; }
 void *qemu_add_vm_change_state_handler(void (*handler)(void *, bool, int), void *opaque) { return handler ? opaque : NULL; }
+int qemu_reset_requested_get(void) { return 0; }
+void main_loop_poll_add_notifier(void *notifier) { (void)notifier; }
 bool all_cpu_threads_idle(void) { return true; }
 int64_t qemu_clock_get_ns(int clock) { return clock - 1; }
 int64_t qemu_clock_deadline_ns_all(int clock, int attributes) { return clock + attributes - 1; }

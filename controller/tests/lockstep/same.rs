@@ -104,3 +104,20 @@ fn a_pause_is_exact_and_changes_nothing() {
     assert!(without.contains("\n40 "), "{without}");
     assert_eq!(run("with", true), without);
 }
+
+#[test]
+fn a_guest_that_resets_its_machine_boots_at_the_same_time_in_every_run() {
+    let bench = Bench::new();
+    let guest = guest(&bench, "up; $B head -c 9 /dev/urandom | $B base64; $B date; $B sleep 1; $B reboot -f");
+    let run = |name: &str| {
+        let mut lab = Lab::new(&bench, name);
+        let machine = lab.start(lab.board("client", &guest), None);
+        let mut cable = Cable { ends: vec![Port { machine, nic: 0 }], ..Cable::default() };
+        assert_eq!(lab.run_to(seconds(15), &mut cable), []);
+        (lab.console("client"), cable.capture)
+    };
+    let first = run("first");
+    let boots: Vec<&str> = first.0.lines().filter(|line| line.starts_with("deadpeer: up ")).collect();
+    assert!(boots.len() == 3 && boots[0] != boots[1] && boots[1] != boots[2], "{}", first.0);
+    assert_eq!(run("second"), first);
+}

@@ -47,7 +47,8 @@ pub struct Id(usize);
 pub struct Departure {
     /// Which.
     pub machine: Id,
-    /// When: the boundary at which it was missed, or where its guest switched it off.
+    /// When it was seen: the boundary at which it was missed, or somewhat after its guest switched it off. Two runs may differ in it, as
+    /// QEMU does not end between two instructions.
     pub at: LabTime,
     /// True: its QEMU said that the guest switched it off. False: its QEMU is gone without a word.
     pub orderly: bool,
