@@ -1,4 +1,4 @@
-//! Puts the guest programs and the catalogue of scenarios into the controller, so that it works from any folder.
+//! Puts the guest programs, the QEMU plugin and the catalogue of scenarios into the controller, so that it works from any folder.
 //!
 //! The guest programs are built by a cargo of their own: statically, in a target folder of their own below
 //! `OUT_DIR` (the outer cargo holds a lock on its), with the packages of the same `Cargo.lock`.
@@ -39,7 +39,10 @@ fn embed() -> Result<(), String> {
     for (name, _) in programs {
         push(&mut code, format_args!("    ({name:?}, include_bytes!({:?})),\n", folder.join(&name)));
     }
-    code.push_str("];\n\n/// Every scenario of the catalogue: its name and its text, in the order of the names.\n");
+    code.push_str("];\n\n");
+    let plugin = build_plugin(&root.join("controller/plugin"), &out)?;
+    push(&mut code, format_args!("const LOCKSTEP_PLUGIN: &[u8] = include_bytes!({plugin:?});\n"));
+    code.push_str("\n/// Every scenario of the catalogue: its name and its text, in the order of the names.\n");
     code.push_str("pub const SCENARIOS: &[(&str, &str)] = &[\n");
     for (name, path) in stems(&root.join("scenarios"), "yaml")? {
         push(&mut code, format_args!("    ({name:?}, include_str!({path:?})),\n"));
@@ -83,6 +86,28 @@ fn build_guest(root: &Path, target_folder: &Path) -> Result<PathBuf, String> {
         ));
     }
     Ok(target_folder.join(target).join(PROFILE))
+}
+
+/// Builds the QEMU plugin, a program of its own with a licence of its own; where it is. What it uses of QEMU it looks up when it is
+/// loaded, so nothing of QEMU is needed here.
+fn build_plugin(folder: &Path, out: &Path) -> Result<PathBuf, String> {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    println!("cargo::rerun-if-env-changed=CC");
+    let library = out.join("lockstep.so");
+    let sources = stems(folder, "c")?.into_iter().map(|(_, path)| path);
+    let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "gcc".into()));
+    compiler
+        .args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-fPIC", "-fvisibility=hidden", "-shared", "-s"])
+        .args(["-Wl,-z,defs", "-Wl,-z,now", "-o"])
+        .arg(&library)
+        .args(sources)
+        .args(["-ldl", "-pthread"]);
+    let done = compiler.output().map_err(|e| format!("the QEMU plugin was not built: gcc does not start: {e}"))?;
+    if !done.status.success() {
+        let said = String::from_utf8_lossy(&done.stderr);
+        return Err(format!("the QEMU plugin was not built ({}). What gcc said:\n\n{said}", done.status));
+    }
+    Ok(library)
 }
 
 fn is_for_the_controller_alone(name: &OsString) -> bool {

@@ -1,5 +1,5 @@
-//! What the controller carries with it, so that it works from any folder: the guest programs, built by `build.rs`,
-//! and the catalogue of scenarios.
+//! What the controller carries with it, so that it works from any folder: the guest programs and the QEMU plugin, built by
+//! `build.rs`, and the catalogue of scenarios.
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
@@ -13,6 +13,13 @@ pub fn guest_program(name: &str) -> Option<&'static [u8]> {
 /// The names of all guest programs, in order.
 pub fn guest_programs() -> impl Iterator<Item = &'static str> {
     GUEST_PROGRAMS.iter().map(|(name, _)| *name)
+}
+
+/// The QEMU plugin that binds a machine to lockstep time (`controller/plugin`), a shared object. It is a program of its own, under
+/// the GPL: QEMU loads it, and nothing here is linked with it.
+#[must_use]
+pub fn lockstep_plugin() -> &'static [u8] {
+    LOCKSTEP_PLUGIN
 }
 
 #[cfg(test)]
@@ -43,6 +50,15 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
         let output = Command::new(&path).arg("--help").output().unwrap();
         assert!(String::from_utf8(output.stdout).unwrap().starts_with("usage: echo-client "));
+    }
+
+    #[test]
+    fn the_plugin_is_a_shared_object_that_says_what_it_is() {
+        let bytes = lockstep_plugin();
+        assert_eq!((&bytes[..4], bytes[16]), (&b"\x7fELF"[..], 3), "ET_DYN of elf(5)");
+        for name in ["\0qemu_plugin_install\0", "\0qemu_plugin_version\0"] {
+            assert!(bytes.windows(name.len()).any(|window| window == name.as_bytes()), "{name:?}");
+        }
     }
 
     #[test]

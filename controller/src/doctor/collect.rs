@@ -3,6 +3,7 @@
 use super::facts::{Acceleration, Cache, CachedImage, Facts, Program, System, Terminal, Trouble, User};
 use crate::error::Result;
 use crate::image::{self, Spec};
+use crate::machine::qemu::lockstep::{PROBE_PATIENCE, probe};
 use crate::machine::qemu::{Info, Kvm, Probe};
 use crate::progress::Reporter;
 use crate::report::Style;
@@ -24,6 +25,7 @@ impl Facts {
         Self {
             system: system(),
             acceleration: acceleration(qemu.as_ref().ok(), progress),
+            lockstep: lockstep(qemu.as_ref().ok()),
             qemu: qemu.map(program).map_err(Trouble::from),
             qemu_img: Info::qemu_img().map(program).map_err(Trouble::from),
             lacking: lacking(),
@@ -105,6 +107,13 @@ fn acceleration(qemu: Option<&Info>, progress: &Reporter) -> Acceleration {
         Probe::new(&image.kernel, &image.initrd, &image::cache_folder()?).kvm(qemu, progress)
     };
     tried().map_or_else(|error| Acceleration::Untried(error.into()), Acceleration::Kvm)
+}
+
+/// Tries lockstep time with a machine that boots nothing.
+fn lockstep(qemu: Option<&Info>) -> Result<(), Trouble> {
+    let without =
+        || Trouble { fact: "whether lockstep time works cannot be tried without QEMU".to_owned(), help: None };
+    Ok(probe(qemu.ok_or_else(without)?, PROBE_PATIENCE)?)
 }
 
 /// Which tools and files for building an image are not here.

@@ -31,6 +31,7 @@ pub fn examine(facts: &Facts) -> Diagnosis {
         program("qemu", "QEMU", &facts.qemu),
         program("qemu-img", "qemu-img", &facts.qemu_img),
         accelerator(&facts.acceleration),
+        lockstep(&facts.lockstep),
         image_tools(facts),
         cache(facts),
         images(facts),
@@ -113,6 +114,13 @@ fn accelerator(acceleration: &Acceleration) -> Finding {
             mend: kvm.help(),
         },
         Acceleration::Untried(trouble) => trouble_found("accelerator", State::Warning, trouble),
+    }
+}
+
+fn lockstep(tried: &Result<(), Trouble>) -> Finding {
+    match tried {
+        Ok(()) => ok("lockstep", "QEMU can do lockstep time: a machine keeps to the boundaries that it is granted"),
+        Err(trouble) => trouble_found("lockstep", State::Warning, trouble),
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Facts {
     pub qemu_img: Result<Program, Trouble>,
     /// What an accelerator did.
     pub acceleration: Acceleration,
+    /// Whether QEMU can do lockstep time, and if not, why.
+    pub lockstep: Result<(), Trouble>,
     /// What building an image takes and is not there: tool, and the Debian package that brings it.
     pub lacking: Vec<(&'static str, &'static str)>,
     /// Where images are kept.

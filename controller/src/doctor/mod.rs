@@ -24,8 +24,19 @@ use serde::Serialize;
 use std::fmt;
 
 /// What is examined, in this order.
-pub const IDS: [&str; 10] =
-    ["system", "cores", "memory", "qemu", "qemu-img", "accelerator", "image-tools", "cache", "images", "terminal"];
+pub const IDS: [&str; 11] = [
+    "system",
+    "cores",
+    "memory",
+    "qemu",
+    "qemu-img",
+    "accelerator",
+    "lockstep",
+    "image-tools",
+    "cache",
+    "images",
+    "terminal",
+];
 
 /// How one thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

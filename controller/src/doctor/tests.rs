@@ -20,6 +20,7 @@ fn good() -> Facts {
         qemu: Ok(program("/usr/bin/qemu-system-x86_64")),
         qemu_img: Ok(program("/usr/bin/qemu-img")),
         acceleration: Acceleration::Kvm(Kvm::Works { millis: 420 }),
+        lockstep: Ok(()),
         lacking: vec![],
         cache: Cache {
             folder: "/home/student/.cache/deadpeer".into(),
@@ -77,7 +78,7 @@ fn json_has_the_documented_fields() {
     facts.lacking = vec![("mke2fs", "e2fsprogs"), ("xz", "xz-utils"), ("debugfs", "e2fsprogs")];
     let json = serde_json::to_value(examine(&facts)).unwrap();
     assert_eq!(json["ready"], true);
-    let finding = &json["findings"][6];
+    let finding = &json["findings"][7];
     assert_eq!(
         finding,
         &serde_json::json!({
@@ -136,6 +137,13 @@ fn kvm_that_does_not_work_is_a_warning_that_says_tcg() {
     let untried = Trouble { fact: "no kernel".to_owned(), help: Some("controller image build".to_owned()) };
     let change = |f: &mut Facts| f.acceleration = Acceleration::Untried(untried);
     assert_found("accelerator", change, State::Warning, "no kernel", "controller image build");
+}
+
+#[test]
+fn qemu_that_cannot_do_lockstep_is_a_warning_that_says_why() {
+    let fact = "QEMU 11.0.1 cannot do lockstep time: made for QEMU 7.2 to 10.0; this is 11.0.1";
+    let change = |f: &mut Facts| f.lockstep = Err(Trouble { fact: fact.to_owned(), help: None });
+    assert_found("lockstep", change, State::Warning, fact, "");
 }
 
 #[test]

@@ -5,6 +5,10 @@
 //! privileges. It starts with the guest standing still (`-S`), so that whatever must be set over QMP before the
 //! first instruction can be.
 
+mod lockstep;
+
+pub use lockstep::{Board, lockstep};
+
 use super::Config;
 use crate::machine::{Accelerator, Mac};
 use std::os::fd::RawFd;
@@ -134,19 +138,22 @@ impl Arguments {
     /// The control NIC: a network of QEMU's own, from which nothing gets out and only SSH gets in.
     fn control(&mut self, mac: Mac) {
         self.add("-netdev", "user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:0-10.0.2.15:22");
-        self.nic("control", "ctl0", mac);
+        self.nic("control", "ctl0", mac, "");
     }
 
     fn link(&mut self, number: usize, mac: Mac, fd: RawFd) {
         let name = format!("link{number}");
         self.add("-netdev", format!("dgram,id={name},local.type=fd,local.str={fd}"));
-        self.nic(&name, &nic(number), mac);
+        self.nic(&name, &nic(number), mac, "");
     }
 
-    /// A NIC without boot ROM: nobody boots from it.
-    fn nic(&mut self, netdev: &str, id: &str, mac: Mac) {
+    /// A NIC without boot ROM: nobody boots from it. `more` are properties, each after a comma.
+    fn nic(&mut self, netdev: &str, id: &str, mac: Mac, more: &str) {
         let mac = mac_text(mac);
-        self.add("-device", format!("virtio-net-pci,netdev={netdev},id={id},mac={mac},romfile=,disable-legacy=on"));
+        self.add(
+            "-device",
+            format!("virtio-net-pci,netdev={netdev},id={id},mac={mac},romfile=,disable-legacy=on{more}"),
+        );
     }
 }
 

@@ -18,6 +18,7 @@ mod arguments;
 mod disk;
 mod find;
 mod life;
+pub mod lockstep;
 mod probe;
 mod qmp;
 mod usernet;
