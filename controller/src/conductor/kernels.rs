@@ -39,6 +39,8 @@ impl Kernels {
         mut timeline: Vec<Event>,
         watched: LabTime,
     ) -> (Vec<Event>, Vec<(String, KernelAccount)>, Result<()>) {
+        timeline.retain(|event| !matches!(event.what, What::Kernel(_)));
+        timeline.shrink_to_fit();
         let mut broken = None;
         let mut heard = self.heard;
         for witness in self.listening.into_values() {
@@ -48,7 +50,6 @@ impl Kernels {
             }
         }
         let testified = testify(heard, &timeline, watched);
-        timeline.retain(|event| !matches!(event.what, What::Kernel(_)));
         timeline.extend(testified.events);
         timeline.sort_by_key(|event| event.at);
         (timeline, testified.accounts, broken.or(testified.doubt).map_or(Ok(()), Err))
