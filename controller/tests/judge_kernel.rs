@@ -1,74 +1,18 @@
-//! Claims on the word of a host's kernel: calls, signals, states, RSTs, zombies.
+//! Claims on the word of a host's kernel: calls, signals, states, RSTs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
-use deadpeer::judge::{Judged, judge, undecided_until};
-use deadpeer::scenario::{
-    CallFamily, Claim, Count, DescriptorClass, KernelClaim, KernelPattern, Moment, Returns, StateChange, TcpDeed, claim,
-};
+use deadpeer::judge::undecided_until;
+use deadpeer::scenario::{CallFamily, Count, DescriptorClass, KernelPattern, Moment, Returns, TcpDeed, claim};
 use deadpeer::timeline::{
     CallResult, Connection, DescriptorKind, Disposition, KernelFact, LabTime, SignalOutcome, TcpState,
 };
 use std::time::Duration;
-use support::kernel::{self, child, connection, failed, process};
+use support::Story;
+use support::claims::{accepts, calls, claimed, deed, delivered, error, judged, reads, state, zombies};
+use support::kernel::{self, connection, failed, process};
 use support::scenarios::{CRASH, SECOND_LINE, after, within};
-use support::{Story, scenarios, stories};
-
-fn judged(story: &mut Story, claim: Claim) -> Judged {
-    story.scenario.expectations = vec![scenarios::expectation("it", 1, claim, "held", "not held")];
-    judge(&story.scenario, &story.events).remove(0)
-}
-
-fn claimed(what: KernelPattern, count: Count, when: Moment) -> Claim {
-    Claim::Kernel(KernelClaim { what, count, when })
-}
-
-/// A claim about calls of the client on its connection.
-fn calls(family: CallFamily, returns: &[Returns], count: Count, when: Moment) -> Claim {
-    let what = KernelPattern::Call {
-        program: "echo-client".to_owned(),
-        family,
-        descriptor: Some(DescriptorClass::Connection),
-        returns: returns.to_vec(),
-    };
-    claimed(what, count, when)
-}
-
-fn reads(returns: &[Returns], count: Count) -> Claim {
-    calls(CallFamily::Read, returns, count, Moment::default())
-}
-
-fn error(name: &str) -> Returns {
-    Returns::Error(name.to_owned())
-}
-
-fn accepts(returns: &[Returns], count: Count) -> Claim {
-    let what = KernelPattern::Call {
-        program: "echo-server".to_owned(),
-        family: CallFamily::Accept,
-        descriptor: Some(DescriptorClass::Listening),
-        returns: returns.to_vec(),
-    };
-    claimed(what, count, Moment::default())
-}
-
-fn state(host: &str, from: Option<TcpState>, to: Option<TcpState>, count: Count) -> Claim {
-    claimed(KernelPattern::State { host: host.to_owned(), change: StateChange { from, to } }, count, Moment::default())
-}
-
-fn deed(host: &str, deed: TcpDeed, count: Count) -> Claim {
-    claimed(KernelPattern::Tcp { host: host.to_owned(), deed }, count, Moment::default())
-}
-
-fn delivered(signal: &str, disposition: Option<Disposition>, count: Count) -> Claim {
-    let (program, signal) = ("echo-server".to_owned(), signal.to_owned());
-    claimed(KernelPattern::Delivered { program, signal, disposition }, count, Moment::default())
-}
-
-fn zombies(count: Count, before: Option<usize>) -> Claim {
-    Claim::Zombies { program: "echo-server".to_owned(), count, before }
-}
 
 #[test]
 fn a_call_is_found_by_its_family_its_descriptor_and_its_result() {
@@ -184,54 +128,6 @@ fn a_call_that_never_returned_is_as_uncertain_as_an_absence() {
 }
 
 #[test]
-fn absence_needs_a_witness_in_every_life_of_the_host() {
-    let claims = |count| [deed("server", TcpDeed::Retransmission, count), delivered("TERM", None, count)];
-    for claim in claims(Count::NONE) {
-        assert_eq!(judged(&mut kernel::crash_reboot(), claim.clone()).held, Some(true));
-        let none = judged(&mut stories::crash_reboot(), claim.clone());
-        assert_eq!(none.held, None);
-        assert!(none.why.ends_with("and the kernel of server had no witness."), "{}", none.why);
-        let second = judged(&mut kernel::without_witness("server", 3.5), claim);
-        assert_eq!(second.held, None);
-        assert!(second.why.contains("the kernel of server had no witness from 3.512 s on"), "{}", second.why);
-    }
-    // Nor does a count below the one that is claimed prove anything, while presence does.
-    let mut story = kernel::without_witness("server", 3.5);
-    assert_eq!(judged(&mut story, deed("server", TcpDeed::ResetSent, Count::SOME)).held, None);
-    assert_eq!(judged(&mut story, accepts(&[Returns::Success], Count::SOME)).held, Some(true));
-    // Of a time before that life there is no doubt.
-    let resets = KernelPattern::Tcp { host: "server".to_owned(), deed: TcpDeed::ResetSent };
-    let before = Moment { before: Some(CRASH), ..Moment::default() };
-    assert_eq!(judged(&mut story, claimed(resets, Count::NONE, before)).held, Some(true));
-}
-
-#[test]
-fn a_loss_leaves_open_what_lies_in_it_and_nothing_else() {
-    let writes = |returns: &[Returns], count, when| calls(CallFamily::Write, returns, count, when);
-    let lossy = || {
-        let mut story = kernel::crash_reboot();
-        story.at(6.4340).lost("client", 6.4331);
-        story
-    };
-    let when = || after(SECOND_LINE);
-    let unknown = judged(&mut lossy(), writes(&[error("EPIPE")], Count::NONE, when()));
-    assert_eq!(unknown.held, None);
-    assert!(
-        unknown.why.ends_with("and client lost 7 trace events in the trace buffer, between 6.433 s and 6.434 s."),
-        "{}",
-        unknown.why
-    );
-    assert_eq!(judged(&mut lossy(), writes(&[], Count::exactly(1), when())).held, None);
-    // What was seen was seen, and too many are too many.
-    assert_eq!(judged(&mut lossy(), writes(&[Returns::Data], Count::SOME, when())).held, Some(true));
-    assert_eq!(judged(&mut lossy(), writes(&[], Count::NONE, when())).held, Some(false));
-    // It touches neither an earlier time nor another host.
-    let before = Moment { before: Some(CRASH), ..Moment::default() };
-    assert_eq!(judged(&mut lossy(), writes(&[error("EPIPE")], Count::NONE, before)).held, Some(true));
-    assert_eq!(judged(&mut lossy(), deed("server", TcpDeed::ResetReceived, Count::NONE)).held, Some(true));
-}
-
-#[test]
 fn a_signal_is_sent_and_then_delivered_or_ignored() {
     let mut story = kernel::quiet();
     story.at(4.0).sent("echo-server", "TERM", SignalOutcome::Ignored);
@@ -299,46 +195,6 @@ fn resets_and_retransmissions_are_counted() {
     let failed = judged(&mut story, deed("client", TcpDeed::Retransmission, Count { at_least: 3, at_most: None }));
     assert_eq!(failed.expected, ["at least 3 retransmissions by client"]);
     assert_eq!(failed.value.as_deref(), Some("0"));
-}
-
-#[test]
-fn zombies_are_those_that_ended_and_were_not_waited_for() {
-    let mut story = kernel::quiet();
-    let init = || deadpeer::timeline::Process { pid: 1, command: "init".to_owned(), program: None, child: false };
-    for pid in [315, 316, 317, 318] {
-        story.at(4.0 + f64::from(pid - 315) / 10.0).exited(child("echo-server", pid));
-    }
-    story.at(4.5).reaped("server", process("echo-server"), 316);
-    let held = judged(&mut story, zombies(Count::exactly(3), None));
-    assert_eq!((held.held, held.value.as_deref()), (Some(true), Some("3")));
-    assert_eq!(held.why, "4 children of echo-server had ended, and 3 of them were not waited for.");
-    assert_eq!(held.evidence.len(), 3);
-    let failed = judged(&mut story, zombies(Count::NONE, None));
-    assert_eq!(failed.expected, ["no zombie of echo-server"]);
-    assert_eq!(failed.came[..2], ["3 zombies of echo-server", "4.000  echo-server's child 315 exited with status 0"]);
-    // The parent ends: it is no child, and init waits for the orphans.
-    story.at(5.0).exited(process("echo-server"));
-    story.at(5.1).reaped("server", init(), 315).reaped("server", init(), 317);
-    assert_eq!(judged(&mut story, zombies(Count::exactly(1), None)).value.as_deref(), Some("1"));
-    // A process id that is used again is another process.
-    story.at(5.2).exited(child("echo-server", 315));
-    assert_eq!(judged(&mut story, zombies(Count::exactly(2), None)).held, Some(true));
-    story.at(5.3).lost("server", 5.25);
-    assert_eq!(judged(&mut story, zombies(Count::exactly(2), None)).held, None);
-}
-
-#[test]
-fn zombies_are_counted_at_a_moment_and_die_with_their_host() {
-    let mut story = kernel::crash_reboot();
-    story.at(3.5).exited(child("echo-server", 315));
-    assert_eq!(judged(&mut story, zombies(Count::exactly(1), Some(CRASH))).held, Some(true));
-    assert_eq!(judged(&mut story, zombies(Count::NONE, None)).held, Some(true));
-    let off = judged(&mut story, zombies(Count::exactly(0), Some(CRASH + 1)));
-    assert_eq!(off.why, "server was off, and held no process any more.");
-    let mut story = kernel::without_witness("server", 0.0);
-    assert_eq!(judged(&mut story, zombies(Count::NONE, Some(CRASH))).held, None);
-    story.events.retain(|event| event.at < LabTime(3_400_000_000));
-    assert_eq!(judged(&mut story, zombies(Count::NONE, None)).held, None);
 }
 
 #[test]

@@ -53,10 +53,11 @@ pub fn serve(arguments: impl Iterator<Item = String>) -> Result<Vec<String>, i32
     Err(127)
 }
 
-/// The command that has [`serve`] carry out these words itself; they are quoted already where they need it.
+/// The command that has the program at `witness` carry out these words: [`serve`] itself, where that is [`WITNESS`]. The words,
+/// and the path, are quoted already where they need it.
 #[must_use]
-pub fn command(words: &str) -> String {
-    format!("exec {WITNESS} {words}")
+pub fn command(witness: &str, words: &str) -> String {
+    format!("exec {witness} {words}")
 }
 
 /// The words after our own name, if this command names us and is no more than words: plain ones, in single quotes, or with a
@@ -103,7 +104,7 @@ mod tests {
             let shell = Command::new("sh").args(["-c", &format!("printf '%s\\0' {words}")]).output().unwrap();
             let shell = String::from_utf8(shell.stdout).unwrap();
             let wanted: Vec<&str> = shell.split_terminator('\0').collect();
-            assert_eq!(ours(&command(words)).unwrap(), wanted, "{words}");
+            assert_eq!(ours(&command(WITNESS, words)).unwrap(), wanted, "{words}");
         }
     }
 
@@ -112,7 +113,7 @@ mod tests {
         for words in
             ["tell; reboot", "tell $HOME", "tell `id`", "tell >x", "tell 'open", "tell \"x\"", "tell *", "tell\n"]
         {
-            assert_eq!(ours(&command(words)), None, "{words}");
+            assert_eq!(ours(&command(WITNESS, words)), None, "{words}");
         }
         assert_eq!(ours("exec /run/deadpeer/witnesses tell"), None);
         assert_eq!(ours("/run/deadpeer/witness tell"), None);

@@ -14,8 +14,8 @@ const PACE: u64 = 512 << 10;
 /// Those of `own` that steps from `from` on start on this host: what no step will start need not be brought.
 pub(super) fn needed(scenario: &Scenario, own: &[Placed], host: &str, from: usize) -> Vec<Placed> {
     let started = |name: &str| {
-        let later = scenario.steps.iter().skip(from);
-        later.into_iter().any(|step| matches!(&step.action, Action::Start { program, .. } if program == name))
+        let mut later = scenario.steps.iter().skip(from);
+        later.any(|step| matches!(&step.action, Action::Start { program, .. } if program == name))
     };
     let here = |name: &str| scenario.programs.get(name).is_some_and(|program| program.host == host);
     own.iter().filter(|it| here(&it.program) && started(&it.program)).cloned().collect()

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::machine::{Mac, Machine};
 use crate::remote;
 use crate::timeline::MachineEvent;
-use deadpeer_guest::shell;
+use deadpeer_guest::{WITNESS, shell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +72,7 @@ impl Guest {
 /// # Errors
 /// The control channel fails, or the answer is not what a Linux kernel says.
 pub(super) fn ask_kernel(session: &remote::Session, within: Duration) -> Result<KernelWord> {
-    let question = shell::command("tell");
+    let question = shell::command(WITNESS, "tell");
     let output = session.run(&question, within)?;
     parse_kernel_word(&output.stdout).ok_or_else(|| {
         Error::broken("the guest's kernel did not say its boot id and carrier")

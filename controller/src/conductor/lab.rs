@@ -28,8 +28,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 /// Within which time our own small commands and uploads must be done.
 pub(super) const COMMAND_WITHIN: Duration = Duration::from_secs(20);
 
-/// How long a machine that is to end may live on until what its kernel traced is saved. That takes 0.05 s on a busy host, 0.1 s on
-/// one that does nothing.
+/// How long a machine that is to end may live on until what its kernel traced is saved. That takes a tenth of a second at most, if
+/// this computer is not busy.
 const HEAR_WITHIN: Duration = Duration::from_millis(500);
 
 /// While a lab runs, a guest's clock is known to some milliseconds only.

@@ -11,6 +11,7 @@ use super::terminal::{END_OF_FILE, MAX_TYPED};
 use crate::error::{Error, Result};
 use crate::timeline::{Ended, ProgramEvent};
 use deadpeer_guest::attend::{self, Mark, Word};
+use deadpeer_guest::shell;
 use rand_core::{OsRng, RngCore};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -110,7 +111,10 @@ pub(super) fn start(line: &Line, launch: &Launch<'_>, events: Events) -> Result<
     let (answer, started) = channel();
     let errand = Errand {
         name: format!("the start of `{command}`"),
-        command: format!("exec {} {} {command}", quote(witness), attend::arguments(&mark, service, &quote(name))),
+        command: shell::command(
+            &quote(witness),
+            &format!("{} {command}", attend::arguments(&mark, service, &quote(name))),
+        ),
         terminal: true,
         limit: PATIENCE,
         mouth: Mouth::default(),

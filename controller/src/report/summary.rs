@@ -201,9 +201,9 @@ impl Page {
         let lost = if lost == 0 { "none lost".to_owned() } else { format!("{lost} lost") };
         // Milliseconds, as everything that is read on a ladder.
         let error = error as f64 / 1e6;
-        // How long before its end the kernel of a machine that ended was heard last.
+        // What a machine still held when it ended.
         let unread = accounts().filter_map(|it| it.unread).max().map(|it| it.div_ceil(1_000_000));
-        let unread = unread.map_or_else(String::new, |ms| format!(" up to {ms} ms before a machine's end"));
+        let unread = unread.map_or_else(String::new, |ms| format!("; a machine's last {ms} ms unread"));
         let text = format!("{events} trace events, {lost}{unread}; placed on the lab's clock to within {error:.2} ms");
         self.lines.extend(hanging("Kernel ", &self.style.clean(&text), self.style.columns()));
     }

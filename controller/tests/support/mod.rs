@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs)] // Each test file uses its own part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod claims;
 pub mod kernel;
 pub mod results;
 pub mod scenarios;

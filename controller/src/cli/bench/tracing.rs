@@ -10,10 +10,10 @@ use crate::judge::Outcome;
 use crate::progress::Reporter;
 use crate::report::terminal::Progress as Screen;
 use crate::scenario::{self, Scenario};
-use crate::timeline::{Event, FrameKind, What};
+use crate::timeline::{Event, FrameKind, LabTime, What};
 use serde::Serialize;
 
-/// Some thousand lines, one after the other.
+/// Two thousand lines, one after the other.
 const ECHOES: &str = include_str!("echoes.yaml");
 
 /// How long a line took, in microseconds: the mean of a run.
@@ -80,7 +80,10 @@ fn a_line(timeline: &[Event]) -> Option<f64> {
         },
         _ => None,
     });
-    let times: Vec<_> = lines.collect();
+    mean(&lines.collect::<Vec<_>>())
+}
+
+fn mean(times: &[LabTime]) -> Option<f64> {
     let all = times.last()?.since(*times.first()?).as_secs_f64();
     (times.len() > 1).then(|| all * 1e6 / (times.len() - 1) as f64)
 }
@@ -113,7 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn without_lines_there_is_no_time() {
+    fn a_line_takes_from_its_segment_to_the_next() {
+        assert_eq!(mean(&[1_000, 3_000, 10_000].map(LabTime)), Some(4.5));
+        assert_eq!(mean(&[LabTime(1_000)]), None);
         assert_eq!(a_line(&[]), None);
     }
 }

@@ -60,19 +60,20 @@ pub(super) fn between(view: &View<'_>, missed: Missed<'_>, from: LabTime, until:
 
 /// Whether from one instant to another nothing could happen to a program any more, for all of its processes had ended and were waited for.
 fn is_over(view: &View<'_>, host: &str, program: &str, from: LabTime, until: LabTime) -> bool {
-    let Some(life) = life_at(view, host, from) else { return true };
+    // A loss may begin before the host's life does, as far as the clocks can tell.
+    let Some(life) = lives(view, host).into_iter().rfind(|life| life.from <= until && from < life.until) else {
+        return false;
+    };
     let mut alive = BTreeSet::new();
-    for (at, event) in view.program(program) {
-        if let ProgramEvent::Started { pid, .. } = event
-            && life <= at
-        {
-            if from <= at && at <= until {
+    for (at, event) in view.program(program).filter(|(at, _)| life.from <= *at && *at <= until) {
+        if let ProgramEvent::Started { pid, .. } = event {
+            if from <= at {
                 return false;
             }
             alive.insert(*pid);
         }
     }
-    for (_, event) in view.kernel(host).filter(|(at, _)| life <= *at && *at <= from) {
+    for (_, event) in view.kernel(host).filter(|(at, _)| life.from <= *at && *at <= from) {
         let of_it = event.process.as_ref().filter(|process| process.program.as_deref() == Some(program));
         match (&event.fact, of_it) {
             // One that was lost may have been a fork.

@@ -18,7 +18,6 @@ const HARMLESS: &[&str] = &[
     "net/net_dev_start_xmit",
     "net/netif_receive_skb",
     "deadpeer/accepted",
-    "accepted",
 ];
 
 /// How the witness tells that there is no such file (ENOENT).
