@@ -14,8 +14,9 @@
 //! | 16 | 8 | capacity: size of the ring, a multiple of 8 |
 //! | 24 | 8 | head: the offset where the next record will begin; all before it are whole |
 //! | 32 | 8 | tail: the offset of the oldest record that is not overwritten |
-//! | 40 | 8 | the host's clock when it last wrote it here ([`tell_time`]); all else is the guest's |
+//! | 40 | 8 | the host's clock when it last wrote it here ([`tell`]); all else is the guest's |
 //! | 48 | 8 | the same, every bit inverted: a word that was written in parts is known by it |
+//! | 56 | 8 | 1: the host has seen frames enough of this boot to set its clock by; else 0 |
 //!
 //! A record is a header of 24 bytes, its payload, zeroes up to a multiple of 8, and 8 bytes more:
 //!
@@ -42,7 +43,7 @@ mod record;
 mod tests;
 mod writer;
 
-pub use reader::{Found, Memory, Reader, tell_time};
+pub use reader::{Found, Memory, Reader, tell};
 pub use record::{Instance, Record};
 pub use writer::Writer;
 
@@ -56,6 +57,13 @@ pub const VERSION: u64 = 1;
 
 /// Size of the header: the ring begins behind it.
 pub const HEADER: u64 = 4096;
+
+/// Whether a clock source is the host's own clock, from which it cannot drift: QEMU's HPET counts the nanoseconds of the host's
+/// `CLOCK_MONOTONIC` (hw/timer/hpet.c), in a period that a Linux guest need not round.
+#[must_use]
+pub fn is_hosts_own(clock_source: &str) -> bool {
+    clock_source == "hpet"
+}
 
 /// First four bytes of a record.
 const RECORD_MAGIC: u32 = u32::from_le_bytes(*b"DPR1");
@@ -73,6 +81,7 @@ mod at {
     pub(super) const TAIL: u64 = 32;
     pub(super) const HOST_CLOCK: u64 = 40;
     pub(super) const HOST_CLOCK_INVERTED: u64 = 48;
+    pub(super) const FRAMES_SUFFICE: u64 = 56;
 }
 
 /// Why a memory cannot be a recorder, or a payload cannot be recorded.

@@ -32,12 +32,13 @@ impl Memory for &[AtomicU64] {
     }
 }
 
-/// Tells the guest what the host's clock says: it records that beside its own ([`Record::Clock`]).
+/// Tells the guest what the host's clock says: it records that beside its own ([`Record::Clock`]). And whether the host has seen
+/// frames enough to set the guest's clock by.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn tell_time(memory: &std::fs::File, now: u64) -> io::Result<()> {
-    let bytes: Vec<u8> = [now, !now].into_iter().flat_map(u64::to_le_bytes).collect();
+pub fn tell(memory: &std::fs::File, now: u64, frames_suffice: bool) -> io::Result<()> {
+    let bytes: Vec<u8> = [now, !now, u64::from(frames_suffice)].into_iter().flat_map(u64::to_le_bytes).collect();
     std::os::unix::fs::FileExt::write_all_at(memory, &bytes, at::HOST_CLOCK)
 }
 

@@ -86,6 +86,11 @@ pub enum Record {
         /// Nanoseconds of `CLOCK_BOOTTIME`.
         guest: u64,
     },
+    /// What the kernel reads its clock from.
+    ClockSource {
+        /// `hpet`, `kvm-clock`, as `current_clocksource` in sysfs tells it.
+        name: String,
+    },
     /// What this kernel, or this guest, cannot do: an event that does not exist, a feature that is missing.
     Problem {
         /// What it concerns: an event (`tcp/tcp_send_reset`), a feature (`kprobes`), or `witness` itself.
@@ -106,6 +111,7 @@ impl Record {
             Self::Drained { .. } => 5,
             Self::Problem { .. } => 6,
             Self::Clock { .. } => 7,
+            Self::ClockSource { .. } => 8,
         }
     }
 
@@ -121,6 +127,7 @@ impl Record {
                 put(bytes, first);
                 put(bytes, second);
             }
+            Self::ClockSource { name } => put(bytes, name),
             Self::Page { instance, cpu, bytes: page } => {
                 buffer(bytes, *instance, *cpu);
                 bytes.extend(page);
@@ -152,6 +159,7 @@ impl Record {
             5 => Self::Drained { until: rest.time()? },
             6 => Self::Problem { what: rest.text()?, why: rest.text()? },
             7 => Self::Clock { host: rest.time()?, guest: rest.time()? },
+            8 => Self::ClockSource { name: rest.text()? },
             _ => return None,
         };
         rest.0.is_empty().then_some(record)

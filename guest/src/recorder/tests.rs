@@ -47,15 +47,15 @@ fn the_host_tells_its_time_and_half_a_word_is_not_believed() {
         )
         .unwrap(),
     );
-    tell_time(&file, 0x0102_0304_0506_0708).unwrap();
+    tell(&file, 0x0102_0304_0506_0708, true).unwrap();
     let mut header = [0; 64];
-    Memory::read_at(&file, 0, &mut header[..56]).unwrap();
+    Memory::read_at(&file, 0, &mut header).unwrap();
     let memory = memory(4096);
     for (word, bytes) in memory.iter().zip(header.as_chunks::<8>().0) {
         word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
     }
     let writer = Writer::open(&memory).unwrap();
-    assert_eq!(writer.host_clock(), Some(0x0102_0304_0506_0708));
+    assert_eq!((writer.host_clock(), writer.frames_suffice()), (Some(0x0102_0304_0506_0708), true));
     memory[5].store(0x0102_0304_0000_0000, Ordering::Relaxed);
     assert_eq!(writer.host_clock(), None);
 }
@@ -77,6 +77,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
         Record::Loss { instance: Instance::Host, cpu: 1, stats: "overrun: 12\n".into() },
         drained(u64::MAX),
         Record::Clock { host: 1 << 40, guest: 7 },
+        Record::ClockSource { name: "hpet".into() },
         Record::Problem { what: "kprobes".into(), why: "CONFIG_KPROBE_EVENTS is off".into() },
         page(0, 0),
     ];

@@ -63,12 +63,22 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// The host's clock, when the host last told it ([`super::tell_time`]); none if it never did.
+    /// The host's clock, when the host last told it ([`super::tell`]); none if it never did.
     #[must_use]
     pub fn host_clock(&self) -> Option<u64> {
-        let word = |at: u64| self.memory[(at / 8) as usize].load(Ordering::Acquire);
-        let clock = word(at::HOST_CLOCK);
-        (word(at::HOST_CLOCK_INVERTED) == !clock).then_some(clock)
+        let clock = self.word(at::HOST_CLOCK);
+        (self.word(at::HOST_CLOCK_INVERTED) == !clock).then_some(clock)
+    }
+
+    /// Whether the host has seen frames enough of this boot to set its clock by.
+    #[must_use]
+    pub fn frames_suffice(&self) -> bool {
+        self.word(at::FRAMES_SUFFICE) == 1
+    }
+
+    /// A word of the header.
+    fn word(&self, at: u64) -> u64 {
+        self.memory[(at / 8) as usize].load(Ordering::Acquire)
     }
 
     /// Moves the tail past what the next `length` bytes overwrite.
@@ -95,9 +105,8 @@ impl<'a> Writer<'a> {
 
     /// Takes over what the header says, if it is a recorder of this version and size whose last record is whole.
     fn resume(&mut self) -> bool {
-        let word = |at: u64| self.memory[(at / 8) as usize].load(Ordering::Acquire);
-        let header = [word(at::MAGIC), word(at::VERSION), word(at::CAPACITY)];
-        (self.head, self.tail) = (word(at::HEAD), word(at::TAIL));
+        let header = [at::MAGIC, at::VERSION, at::CAPACITY].map(|at| self.word(at));
+        (self.head, self.tail) = (self.word(at::HEAD), self.word(at::TAIL));
         let aligned = self.head.is_multiple_of(8) && self.tail.is_multiple_of(8);
         let kept = self.head.checked_sub(self.tail).filter(|it| *it <= self.capacity);
         if header != [MAGIC, VERSION, self.capacity] || !aligned || kept.is_none() {

@@ -1,35 +1,31 @@
 //! Copies what the kernel traced to the flight recorder, as soon as may be and as cheaply.
 //!
-//! What costs is to look, not to trace: under emulation a look takes a millisecond, found or not. So the first event after a
-//! silence wakes the witness, and it then lets some time pass before it copies, again and again until nothing new is found:
-//! the longer, the longer there was something, but never so long that a buffer might overflow. What a power cut can catch
-//! unread is what happened in that time.
+//! What costs is to look, not to trace: under emulation a look takes a millisecond, found or not. And to be woken by
+//! the first event after a silence would cost the traced program most: in the midst of what it does. So the witness looks by the
+//! clock. What a power cut can catch unread is what happened since the last look.
+//!
+//! Frames are traced to set the guest's clock by. A clock that is the host's own is set when the host has seen enough of
+//! them; the rest would only slow what is watched.
 
-use super::{cpus, page_size, tracefs};
-use crate::recorder::{Instance, Record, Writer};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use super::{cpus, events, page_size, problem, tracefs};
+use crate::recorder::{Instance, Record, Writer, is_hosts_own};
 use nix::time::{ClockId, clock_gettime};
 use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::ops::AddAssign;
-use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long events may wait for being copied, so that many are copied at once: at first, and at most. An emulated guest traces
-/// 35 MB a second when it does nothing but system calls; a buffer ([`super::setup`]) holds more than comes in the longest time.
-const GATHER: Duration = Duration::from_millis(12);
-const GATHER_AT_MOST: Duration = Duration::from_millis(100);
+/// From one look to the next. An emulated guest traces 35 MB a second when it does nothing but system calls: a buffer
+/// ([`super::setup`]) holds more than comes meanwhile.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// After a look that found this many pages, the next one is as soon as may be.
 const BUSY: usize = 64;
-const GATHER_WHEN_BUSY: Duration = Duration::from_millis(5);
-
-/// When nothing happens, it says so this often, in milliseconds.
-const SIGN_OF_LIFE: u16 = 100;
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// The kernel's counters are read at most this often, unless a page says that events were lost before it.
 const COUNTERS_EVERY: Duration = Duration::from_secs(1);
@@ -47,13 +43,13 @@ struct Buffer {
     told: String,
 }
 
-/// Copies until something fails; that is returned.
-pub(super) fn drain(root: &Path, writer: &mut Writer<'_>) -> io::Error {
-    let Err(error) = try_drain(root, writer);
+/// Copies until something fails; that is returned. The kernel reads its clock from `clock_source`.
+pub(super) fn drain(root: &Path, clock_source: &str, writer: &mut Writer<'_>) -> io::Error {
+    let Err(error) = try_drain(root, clock_source, writer);
     error
 }
 
-fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
+fn try_drain(root: &Path, clock_source: &str, writer: &mut Writer<'_>) -> io::Result<Infallible> {
     let layout = Layout::read(root)?;
     let mut buffers = Vec::new();
     for instance in Instance::ALL {
@@ -67,7 +63,7 @@ fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
     let mut page = vec![0; page_size() as usize];
     let mut counted = Instant::now();
     let mut last_told = None;
-    let mut gather = GATHER;
+    let mut frames_may_end = is_hosts_own(clock_source);
     loop {
         // The host's clock first, then ours, and both before the buffers are looked into: what happens meanwhile may or may
         // not be found.
@@ -88,24 +84,23 @@ fn try_drain(root: &Path, writer: &mut Writer<'_>) -> io::Result<Infallible> {
             counted = Instant::now();
             buffers.iter_mut().try_for_each(|buffer| count(buffer, writer))?;
         }
-        let mut waited: Vec<_> = buffers.iter().map(|it| PollFd::new(it.pages.as_fd(), PollFlags::POLLIN)).collect();
-        let was_idle = found.pages == 0;
-        if !was_idle || poll(&mut waited, PollTimeout::from(SIGN_OF_LIFE))? > 0 {
-            gather = next_gather(gather, was_idle, found.pages);
-            sleep(gather);
+        if frames_may_end && writer.frames_suffice() {
+            frames_may_end = false;
+            end_frames(root, writer)?;
         }
+        sleep(if found.pages >= BUSY { BUSY_PAUSE } else { PAUSE });
     }
 }
 
-/// How long to wait for more before the next look, after one that found so many pages, and for which it had waited `last`.
-fn next_gather(last: Duration, was_idle: bool, pages: usize) -> Duration {
-    match pages {
-        _ if was_idle => GATHER,
-        BUSY.. => GATHER_WHEN_BUSY,
-        // Twice the time may bring twice as many.
-        _ if pages >= BUSY / 2 => last,
-        _ => (last * 2).min(GATHER_AT_MOST),
+/// Has the kernel trace no more frames.
+fn end_frames(root: &Path, writer: &mut Writer<'_>) -> io::Result<()> {
+    for name in events::FRAMES {
+        let file = tracefs::folder(root, Instance::Host).join("events").join(name).join("enable");
+        if let Err(error) = tracefs::add(&file, "0") {
+            writer.append(&problem(name, &error)).map_err(io::Error::other)?;
+        }
     }
+    Ok(())
 }
 
 /// What came of copying.
@@ -228,21 +223,6 @@ mod tests {
         assert_eq!(used(4080 | 1 << 31 | 1 << 30), (4096, true), "the number of missing events did not fit");
         assert_eq!(layout.used(&[0; 10]), (10, false));
         assert_eq!(Layout::parse("\tfield: u64 timestamp;\toffset:0;"), None);
-    }
-
-    #[test]
-    fn it_looks_less_often_the_longer_little_happens_and_often_where_much_does() {
-        let mut gather = GATHER;
-        let mut looks = |was_idle, pages: usize| {
-            gather = next_gather(gather, was_idle, pages);
-            gather.as_millis()
-        };
-        assert_eq!(
-            [(true, 0), (false, 3), (false, 6), (false, 9), (false, 12), (false, 12)].map(|(i, p)| looks(i, p)),
-            [12, 24, 48, 96, 100, 100]
-        );
-        assert_eq!([32, 64, 70, 10].map(|pages| looks(false, pages)), [100, 5, 5, 10]);
-        assert_eq!(looks(true, 0), 12);
     }
 
     #[test]

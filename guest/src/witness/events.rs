@@ -37,9 +37,12 @@ pub(super) const HOST: &[(&str, &str, &str)] = &[
     ("syscalls/sys_enter_reboot", "", "init is done"),
     // The k-th of these is the k-th frame at the switch: the guest's clock is set by them. Not the control NIC's.
     // (`net_dev_xmit` would come too late: it is told after the frame has left, and the switch may have it before.)
-    ("net/net_dev_start_xmit", "name ~ \"eth*\"", "a frame leaves"),
-    ("net/netif_receive_skb", "name ~ \"eth*\"", "a frame came"),
+    (FRAMES[0], "name ~ \"eth*\"", "a frame leaves"),
+    (FRAMES[1], "name ~ \"eth*\"", "a frame came"),
 ];
+
+/// Those of them that tell of frames, and set the guest's clock.
+pub(super) const FRAMES: [&str; 2] = ["net/net_dev_start_xmit", "net/netif_receive_skb"];
 
 /// Probes of our own, for what no trace event tells: where, name, definition (kernel: Documentation/trace/kprobetrace.rst).
 /// Addresses of sockets are those of `inet_sock_set_state`'s `skaddr`.

@@ -54,7 +54,9 @@ fn testify(ready: impl FnOnce()) -> io::Result<Infallible> {
     for problem in problems {
         writer.append(&problem).map_err(io::Error::other)?;
     }
-    let error = drain::drain(tracefs, &mut writer);
+    let source = clock_source();
+    writer.append(&Record::ClockSource { name: source.clone() }).map_err(io::Error::other)?;
+    let error = drain::drain(tracefs, &source, &mut writer);
     writer.append(&problem("witness", &error)).map_err(io::Error::other)?;
     Err(error)
 }
@@ -68,6 +70,12 @@ fn boot() -> io::Result<Record> {
         page_size: page_size(),
         cpus: cpus(),
     })
+}
+
+/// What the kernel reads its clock from; nothing, if it does not say.
+fn clock_source() -> String {
+    let told = fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    told.map(|name| name.trim_end().to_owned()).unwrap_or_default()
 }
 
 fn problem(what: &str, why: &impl ToString) -> Record {

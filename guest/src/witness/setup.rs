@@ -11,11 +11,12 @@ use std::path::Path;
 /// Size of an instance's trace buffer per processor, in KiB: what may happen while the witness does not come to read.
 const BUFFER_KIB: u32 = 4096;
 
-/// Settings of an instance: file, word, what for.
-const SETTINGS: &[(&str, &str, &str)] = &[
-    ("trace_clock", "boot", "CLOCK_BOOTTIME: it goes on while the machine sleeps, and nobody sets it"),
-    ("buffer_percent", "0", "the witness wakes with the first event, not when the buffer is half full"),
-];
+/// CLOCK_BOOTTIME: it goes on while the machine sleeps, and nobody sets it.
+const CLOCK: &str = "boot";
+
+/// Whether the kernel keeps, at each switch of processes, which name a traced one has: for texts that nobody reads here, and not for
+/// nothing. Instances inherit it.
+const NAMES: &str = "options/record-cmd";
 
 /// What the kernel was brought to trace.
 #[derive(Debug, Default)]
@@ -46,6 +47,8 @@ fn trace(root: &Path, problems: &mut Vec<Record>) -> Setup {
         }
         done.is_ok()
     };
+    // Where it cannot, it costs more; that is all.
+    let _ = fs::write(root.join(NAMES), "0");
     for instance in Instance::ALL {
         let folder = tracefs::folder(root, instance);
         let made = fs::create_dir(&folder).or_else(|e| if folder.is_dir() { Ok(()) } else { Err(e) });
@@ -53,9 +56,7 @@ fn trace(root: &Path, problems: &mut Vec<Record>) -> Setup {
             continue;
         }
         note("buffer_size_kb", tracefs::add(&folder.join("buffer_size_kb"), &BUFFER_KIB.to_string()));
-        for (file, word, _) in SETTINGS {
-            note(file, tracefs::add(&folder.join(file), word));
-        }
+        note("trace_clock", tracefs::add(&folder.join("trace_clock"), CLOCK));
     }
     // An empty list would mean everybody.
     let programs = tracefs::folder(root, Instance::Programs);

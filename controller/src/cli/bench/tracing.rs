@@ -1,7 +1,9 @@
 //! What the kernels' testimony costs: the echo of a line, with and without it.
 //!
-//! A line takes from one data segment of the client to its next, on the switch's clock. Runs with and without the witness take
-//! turns, and which of a pair comes first too, so that what changes on this computer meanwhile strikes both alike.
+//! A typed line takes from the client's data segment to the server's, on the switch's clock. Where lines follow each other as fast as
+//! they can, a line takes from one data segment of the client to its next: with what both programs do in between, and while the
+//! emulated machines use all that two processors have. Runs with and without the witness take turns, and which of a pair comes first,
+//! too, so that what changes on this computer meanwhile strikes both alike.
 
 use super::BenchArgs;
 use crate::conductor::{self, Interrupt, Options};
@@ -10,25 +12,50 @@ use crate::judge::Outcome;
 use crate::progress::Reporter;
 use crate::report::terminal::Progress as Screen;
 use crate::scenario::{self, Scenario};
-use crate::timeline::{Event, FrameKind, LabTime, What};
+use crate::timeline::{Event, FrameKind, LabTime, Segment, What};
 use serde::Serialize;
 
-/// Two thousand lines, one after the other.
+/// Two thousand lines, one after the other; its steps end with a client that waits for lines to be typed.
 const ECHOES: &str = include_str!("echoes.yaml");
 
-/// How long a line took, in microseconds: the mean of a run.
+/// A line that is typed, and how many of them are.
+const TYPED: &str = "  - type: hello, world\n    into: one-by-one\n    until: { prints: hello }\n";
+const TYPED_LINES: usize = 100;
+
+/// How long a line took in two runs, in microseconds.
 #[derive(Debug, Serialize, PartialEq)]
 pub(super) struct Pair {
+    /// One that was typed: the median.
+    typed: Compared,
+    /// One of many in a row: the mean.
+    in_a_row: Compared,
+}
+
+#[derive(Debug, Serialize, PartialEq)]
+struct Compared {
     without: f64,
     with: f64,
     /// By how much the witness makes it longer, in percent.
     slower: f64,
 }
 
+impl Compared {
+    fn new(without: f64, with: f64) -> Self {
+        Self { without, with, slower: (with / without - 1.0) * 100.0 }
+    }
+}
+
+/// How long a line took in one run, in microseconds.
+#[derive(Debug, PartialEq)]
+struct Line {
+    typed: f64,
+    in_a_row: f64,
+}
+
 /// # Errors
 /// A run did not pass.
 pub(super) fn measure(args: &BenchArgs) -> Result<Vec<Pair>> {
-    let scenario = scenario::parse("echoes.yaml", ECHOES).map_err(Error::from)?;
+    let scenario = scenario::parse("echoes.yaml", &echoes()).map_err(Error::from)?;
     let interrupt = Interrupt::install()?;
     let home = tempfile::tempdir().broken(|| "cannot make a folder for the runs".to_owned())?;
     let mut pairs = Vec::new();
@@ -44,7 +71,7 @@ pub(super) fn measure(args: &BenchArgs) -> Result<Vec<Pair>> {
                 witness,
                 ..Options::default()
             };
-            microseconds(&scenario, &options, &interrupt)
+            line(&scenario, &options, &interrupt)
         };
         let (with, without) = if number % 2 == 0 {
             let with = one(true)?;
@@ -53,8 +80,12 @@ pub(super) fn measure(args: &BenchArgs) -> Result<Vec<Pair>> {
             let without = one(false)?;
             (one(true)?, without)
         };
-        let pair = Pair { without, with, slower: (with / without - 1.0) * 100.0 };
-        reporter.done("bench", format!("pair {number}: {without:.0} and {with:.0} microseconds a line"));
+        let pair = Pair {
+            typed: Compared::new(without.typed, with.typed),
+            in_a_row: Compared::new(without.in_a_row, with.in_a_row),
+        };
+        let [typed, row] = [&pair.typed, &pair.in_a_row].map(|it| format!("{:.0} and {:.0}", it.without, it.with));
+        reporter.done("bench", format!("pair {number}: {typed} us for a typed line, {row} us for one in a row"));
         if number > 0 {
             pairs.push(pair);
         }
@@ -62,43 +93,80 @@ pub(super) fn measure(args: &BenchArgs) -> Result<Vec<Pair>> {
     Ok(pairs)
 }
 
-fn microseconds(scenario: &Scenario, options: &Options, interrupt: &Interrupt) -> Result<f64> {
+/// The scenario with all its typed lines.
+fn echoes() -> String {
+    ECHOES.to_owned() + &TYPED.repeat(TYPED_LINES)
+}
+
+fn line(scenario: &Scenario, options: &Options, interrupt: &Interrupt) -> Result<Line> {
     let run = conductor::run(scenario, options, &Reporter::silent(), interrupt)?;
     if let Some(error) = run.error {
         return Err(error);
     }
-    let time = a_line(&run.timeline).filter(|_| run.result.outcome == Outcome::Pass);
-    time.ok_or_else(|| Error::broken("the client did not get to the end of its lines, so their times say nothing"))
+    let line = a_line(&run.timeline).filter(|_| run.result.outcome == Outcome::Pass);
+    line.ok_or_else(|| Error::broken("the clients did not get to the end of their lines, so their times say nothing"))
 }
 
-/// The mean time from one line to the next, in microseconds; none if there are no two.
-fn a_line(timeline: &[Event]) -> Option<f64> {
-    let lines = timeline.iter().filter_map(|event| match &event.what {
-        What::Wire(frame) => match &frame.kind {
-            FrameKind::Tcp(segment) if frame.from == "client" && segment.length > 0 => Some(event.at),
-            _ => None,
-        },
-        _ => None,
-    });
-    mean(&lines.collect::<Vec<_>>())
+/// How long a line took; none if there were no two in a row, or none was typed.
+fn a_line(timeline: &[Event]) -> Option<Line> {
+    let data: Vec<(LabTime, &Segment, bool)> = timeline.iter().filter_map(data).collect();
+    let last_port = data.iter().rev().find_map(|(_, segment, sent)| sent.then_some(segment.source_port))?;
+    let (typed, in_a_row): (Vec<(LabTime, &Segment, bool)>, Vec<_>) = data
+        .into_iter()
+        .partition(|(_, segment, _)| [segment.source_port, segment.destination_port].contains(&last_port));
+    let echoes = typed.windows(2).filter(|pair| pair[0].2 && !pair[1].2);
+    let typed = median(echoes.map(|pair| microseconds(pair[0].0, pair[1].0)).collect())?;
+    let sent: Vec<LabTime> = in_a_row.iter().filter(|it| it.2).map(|it| it.0).collect();
+    Some(Line { typed, in_a_row: mean(&sent)? })
 }
 
+/// A segment with data, and whether the client sent it.
+fn data(event: &Event) -> Option<(LabTime, &Segment, bool)> {
+    let What::Wire(frame) = &event.what else { return None };
+    let FrameKind::Tcp(segment) = &frame.kind else { return None };
+    (segment.length > 0).then_some((event.at, segment, frame.from == "client"))
+}
+
+fn microseconds(from: LabTime, to: LabTime) -> f64 {
+    to.since(from).as_secs_f64() * 1e6
+}
+
+/// The mean time from one to the next, in microseconds; none if there are no two.
 fn mean(times: &[LabTime]) -> Option<f64> {
-    let all = times.last()?.since(*times.first()?).as_secs_f64();
-    (times.len() > 1).then(|| all * 1e6 / (times.len() - 1) as f64)
+    let all = microseconds(*times.first()?, *times.last()?);
+    (times.len() > 1).then(|| all / (times.len() - 1) as f64)
 }
 
-/// The pairs, and the median of what the witness costs.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// The pairs, and the medians of all.
 pub(super) fn table(pairs: &[Pair]) -> String {
-    let mut text = format!("{:<8} {:>18} {:>18} {:>9}\n", "pair", "without witness", "with witness", "slower");
-    for (number, Pair { without, with, slower }) in (1..).zip(pairs) {
-        text.push_str(&format!("{number:<8} {without:>15.0} us {with:>15.0} us {slower:>7.1} %\n"));
+    let mut text = format!("{:<8} {:^29}   {:^29}\n", "", "a typed line", "a line of many in a row");
+    text.push_str(&format!("{:<8}", "pair"));
+    for _ in 0..2 {
+        text.push_str(&format!(" {:>9} {:>9} {:>9}  ", "without", "with", "slower"));
     }
-    let mut slower: Vec<f64> = pairs.iter().map(|pair| pair.slower).collect();
-    slower.sort_by(f64::total_cmp);
-    let median = slower.get(slower.len() / 2).copied().unwrap_or_default();
-    text.push_str(&format!("{:<8} {:>18} {:>18} {median:>7.1} %\n", "median", "", ""));
+    text.truncate(text.trim_end().len());
+    for (number, pair) in (1..).zip(pairs) {
+        text.push_str(&row(&format!("{number}"), &pair.typed, &pair.in_a_row));
+    }
+    let medians = |of: fn(&Pair) -> &Compared| {
+        let median = |value: fn(&Compared) -> f64| {
+            median(pairs.iter().map(|pair| value(of(pair))).collect()).unwrap_or_default()
+        };
+        Compared { without: median(|it| it.without), with: median(|it| it.with), slower: median(|it| it.slower) }
+    };
+    text.push_str(&row("median", &medians(|it| &it.typed), &medians(|it| &it.in_a_row)));
+    text.push('\n');
     text
+}
+
+fn row(name: &str, typed: &Compared, in_a_row: &Compared) -> String {
+    let of = |it: &Compared| format!("{:>6.0} us {:>6.0} us {:>7.1} %", it.without, it.with, it.slower);
+    format!("\n{name:<8} {}   {}", of(typed), of(in_a_row))
 }
 
 #[cfg(test)]
@@ -108,17 +176,19 @@ mod tests {
 
     #[test]
     fn the_scenario_is_right_and_the_table_is_aligned() {
-        assert_eq!(scenario::parse("echoes.yaml", ECHOES).unwrap().expectations.len(), 1);
-        let pair = |with: f64| Pair { without: 2000.0, with, slower: (with / 2000.0 - 1.0) * 100.0 };
-        let table = table(&[pair(2100.0), pair(2060.0), pair(2400.0)]);
-        assert!(table.ends_with("5.0 %\n"), "{table}");
-        assert!(table.lines().all(|line| line.chars().count() == 56), "{table}");
+        let scenario = scenario::parse("echoes.yaml", &echoes()).unwrap();
+        assert_eq!((scenario.expectations.len(), scenario.steps.len()), (1, 4 + TYPED_LINES));
+        let pair = |with: f64| Pair { typed: Compared::new(1000.0, with), in_a_row: Compared::new(2000.0, with * 2.5) };
+        let table = table(&[pair(1100.0), pair(1060.0), pair(1400.0)]);
+        assert!(table.ends_with("10.0 %     2000 us   2750 us    37.5 %\n"), "{table}");
+        assert!(table.lines().skip(1).all(|line| line.chars().count() == 70), "{table}");
     }
 
     #[test]
     fn a_line_takes_from_its_segment_to_the_next() {
         assert_eq!(mean(&[1_000, 3_000, 10_000].map(LabTime)), Some(4.5));
         assert_eq!(mean(&[LabTime(1_000)]), None);
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(a_line(&[]), None);
     }
 }

@@ -5,11 +5,10 @@
 
 use crate::timeline::KernelFact;
 
-/// What goes wrong with these leaves no silence: sizes and wake-ups of the trace buffers, the witness's own safety, frames
+/// What goes wrong with these leaves no silence: sizes of the trace buffers, the witness's own safety, frames
 /// (they set the clock, and [`super::place`] says if they do not suffice), and what is known in a second way too.
 const HARMLESS: &[&str] = &[
     "buffer_size_kb",
-    "buffer_percent",
     "signals",
     "sendsigs",
     "cgroup",

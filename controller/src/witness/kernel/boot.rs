@@ -22,6 +22,8 @@ pub(super) struct Boot {
     pub(super) release: String,
     /// When its first record was read, on the lab's clock.
     pub(super) seen: LabTime,
+    /// What it reads its clock from; nothing, if it did not say.
+    pub(super) clock_source: String,
     /// What was told of it. Times are the guest's.
     pub(super) events: Vec<KernelEvent>,
     /// Frames handed to network cards: when, and how long.

@@ -7,10 +7,12 @@
 //! clocks may have drifted apart meanwhile. What lies between the bounds is possible; the middle is taken, and half the
 //! distance is the error.
 
-/// How far the two clocks may drift apart, in nanoseconds per second: the first that the frames allow is taken. Under emulation
-/// both are the host's `CLOCK_MONOTONIC` (QEMU's HPET counts its nanoseconds), and only rounding is left. kvm-clock follows
+/// How far the two clocks may drift apart, in nanoseconds per second: the first that the bounds allow is taken. kvm-clock follows
 /// `CLOCK_MONOTONIC_RAW`, from which the other is slewed by NTP: by 500 ppm at the very most (adjtimex(2)).
 const DRIFTS: [u64; 3] = [2_000, 100_000, 600_000];
+
+/// As much is tried before those where the guest's clock source is the host's own clock: then nothing is left but what its kernel rounds.
+const OF_HOSTS_OWN: u64 = 100;
 
 /// The lab's clock is ahead of the guest's by so many nanoseconds, at most or at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,16 +49,16 @@ pub(super) struct Placed {
 }
 
 impl GuestClock {
-    /// The clock that fits these bounds. Needs one of either kind at least.
+    /// The clock that fits these bounds. Needs one of either kind at least. `hosts_own`: its source is the host's own clock.
     ///
     /// # Errors
     /// The bounds contradict each other, by so many nanoseconds at worst; or there are none of a kind.
-    pub(super) fn fit(most: &[Bound], least: &[Bound]) -> Result<Self, Unfit> {
+    pub(super) fn fit(most: &[Bound], least: &[Bound], hosts_own: bool) -> Result<Self, Unfit> {
         if most.is_empty() || least.is_empty() {
             return Err(Unfit::TooFew);
         }
         let mut fitted = Err(Unfit::TooFew);
-        for drift in DRIFTS {
+        for drift in hosts_own.then_some(OF_HOSTS_OWN).into_iter().chain(DRIFTS) {
             fitted = Self::fit_with(drift, most, least);
             if fitted.is_ok() {
                 break;
@@ -135,28 +137,36 @@ mod tests {
 
     #[test]
     fn the_middle_of_what_is_possible_is_taken() {
-        let clock = GuestClock::fit(&[bound(10, 1_400), bound(30, 1_300)], &[bound(20, 1_100)]).unwrap();
+        let clock = GuestClock::fit(&[bound(10, 1_400), bound(30, 1_300)], &[bound(20, 1_100)], false).unwrap();
         assert_eq!(clock.place(20), Placed { at: 1_220, error: 100 });
     }
 
     #[test]
     fn far_from_any_frame_the_error_grows_with_the_drift() {
-        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)]).unwrap();
+        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)], false).unwrap();
         let Placed { at, error } = clock.place(10 * SECOND);
         assert_eq!((at, error), (10 * SECOND + 400, 100 + 10 * DRIFTS[0]));
     }
 
     #[test]
+    fn a_clock_that_is_the_hosts_own_hardly_drifts() {
+        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)], true).unwrap();
+        assert_eq!(clock.place(900 * SECOND).error, 100 + 900 * OF_HOSTS_OWN);
+        let clock = GuestClock::fit(&[bound(0, 500), bound(SECOND, 1_500)], &[bound(SECOND, 1_300)], true).unwrap();
+        assert_eq!(clock.drift, DRIFTS[0], "unless the bounds say otherwise");
+    }
+
+    #[test]
     fn bounds_that_contradict_each_other_are_told_and_so_is_their_lack() {
-        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[]).unwrap_err(), Unfit::TooFew);
-        assert_eq!(GuestClock::fit(&[], &[bound(0, 5)]).unwrap_err(), Unfit::TooFew);
-        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[bound(0, 8)]).unwrap_err(), Unfit::Contradiction(3));
+        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[], false).unwrap_err(), Unfit::TooFew);
+        assert_eq!(GuestClock::fit(&[], &[bound(0, 5)], false).unwrap_err(), Unfit::TooFew);
+        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[bound(0, 8)], false).unwrap_err(), Unfit::Contradiction(3));
     }
 
     #[test]
     fn a_clock_that_drifts_more_is_believed_with_a_greater_error() {
         let frames = |late: i64| [0, 10].map(|n| bound(n * SECOND, 50_000 * n.cast_signed() + late));
-        let clock = GuestClock::fit(&frames(1_000), &frames(-1_000)).unwrap();
+        let clock = GuestClock::fit(&frames(1_000), &frames(-1_000), false).unwrap();
         assert_eq!(clock.place(0), Placed { at: 0, error: 1_000 });
         assert_eq!(clock.place(10 * SECOND).at, 10 * SECOND + 500_000);
         assert!(clock.place(5 * SECOND).error > 100_000);
@@ -177,7 +187,7 @@ mod tests {
             };
             let (most, least) = (of(true), of(false));
             prop_assume!(!most.is_empty() && !least.is_empty());
-            let clock = GuestClock::fit(&most, &least).unwrap();
+            let clock = GuestClock::fit(&most, &least, false).unwrap();
             let mut last = (0, 0);
             let mut asked = asked;
             asked.sort_unstable();

@@ -8,6 +8,7 @@ use super::matching;
 use crate::timeline::{
     Call, CallResult, Event, Frame, KernelAccount, KernelEvent, KernelFact, LabTime, MachineEvent, Verdict, What,
 };
+use deadpeer_guest::recorder::is_hosts_own;
 use std::collections::BTreeSet;
 
 /// An Ethernet header: a received frame has lost it when it is traced, one that is sent has it still.
@@ -159,7 +160,7 @@ fn fit(host: &str, boot: &Boot, timeline: &[Event], life: Life) -> Result<GuestC
         most.extend(bounds(&boot.sent, link, &out));
         least.extend(bounds(&boot.received, link, &into));
     }
-    GuestClock::fit(&most, &least)
+    GuestClock::fit(&most, &least, is_hosts_own(&boot.clock_source))
 }
 
 /// When a frame that came to the switch at `at` went on to its destination, if it did.

@@ -4,7 +4,7 @@ use super::boot::Boot;
 use super::recording::Recording;
 use crate::error::{Context, Error, Result};
 use crate::timeline::{Call, Event, KernelEvent, KernelFact, LabTime, Recorder, What};
-use deadpeer_guest::recorder::{Reader, tell_time};
+use deadpeer_guest::recorder::{Reader, tell};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,8 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often the recorder is looked at. A look at a recorder that holds nothing new costs some microseconds.
+/// How often the recorder is looked at, and its guest told the time: while the guest boots and the clocks come to be
+/// known, and afterwards. A look that finds nothing new costs some microseconds, but on a computer whose processors are all busy it is
+/// the guests that pay for each.
 const PAUSE: Duration = Duration::from_millis(3);
+const PAUSE_LATER: Duration = Duration::from_millis(15);
+
+/// So many looks after the first that found something are at [`PAUSE`].
+const FIRST_LOOKS: u32 = 300;
 
 /// What one recorder held: everything that its host's kernels traced from one power-on to the end of that machine.
 #[derive(Debug)]
@@ -105,6 +111,7 @@ fn read_live(
     recorded: &AtomicU64,
 ) -> Result<Testimony> {
     let mut recording = Recording::new(host);
+    let mut looks = 0_u32;
     loop {
         // Looked at first: what was recorded before the end was asked for is read.
         let over = stop.load(Ordering::Acquire);
@@ -114,8 +121,10 @@ fn read_live(
         if over {
             break;
         }
-        tell_time(told, clock.now().0).broken(|| format!("cannot tell host '{host}' the time"))?;
-        std::thread::sleep(PAUSE);
+        tell(told, clock.now().0, recording.frames_suffice())
+            .broken(|| format!("cannot tell host '{host}' the time"))?;
+        looks = if recording.recorded_until() > LabTime(0) { looks.saturating_add(1) } else { 0 };
+        std::thread::sleep(if looks < FIRST_LOOKS { PAUSE } else { PAUSE_LATER });
     }
     let (boots, damage) = recording.end();
     Ok(Testimony { host: host.to_owned(), boots, damage })

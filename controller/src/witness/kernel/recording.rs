@@ -20,6 +20,9 @@ const WAITING_AT_MOST: usize = 50_000;
 /// So many frames are kept for the clock, per boot and direction.
 const FRAMES_AT_MOST: usize = 500_000;
 
+/// By so many in either direction a guest's clock is set well enough, if it cannot drift: it is the quickest of them that counts.
+const FRAMES_SUFFICE: usize = 100;
+
 /// The card of link 0 is eth0; the control network's is called otherwise.
 const LINK_CARD: &str = "eth";
 
@@ -98,6 +101,12 @@ impl Recording {
         LabTime(until.unwrap_or_default())
     }
 
+    /// Whether this boot's clock can be set by the frames that were traced, if it cannot drift.
+    pub(super) fn frames_suffice(&self) -> bool {
+        let now = self.now.as_ref().map(|it| &it.boot);
+        now.is_some_and(|boot| boot.sent.len().min(boot.received.len()) >= FRAMES_SUFFICE)
+    }
+
     /// The guest is dead, or nobody cares any more.
     pub(super) fn end(mut self) -> (Vec<Boot>, Vec<String>) {
         self.end_boot();
@@ -158,6 +167,7 @@ impl Current {
                 self.boot.told.push(Bound { at: guest, ahead: host.cast_signed().wrapping_sub(guest.cast_signed()) });
             }
             Record::Clock { .. } => {}
+            Record::ClockSource { name } => self.boot.clock_source = name,
             Record::Problem { what, why } => self.boot.problems.push((what, why)),
             // A boot begins another of these.
             Record::Boot { .. } => {}
