@@ -44,7 +44,7 @@ fn a_reboot_shows_in_the_boot_id_and_nowhere_else() {
 
 #[test]
 fn a_machine_that_started_over_unseen_may_have_any_boot_id() {
-    for event in [MachineEvent::Reset { reason: "guest-reset".to_owned() }, MachineEvent::PoweredOn { pid: 9 }] {
+    for event in [MachineEvent::Reset { reason: "guest-reset".to_owned() }, MachineEvent::PoweredOn { pid: Some(9) }] {
         let mut story = booted();
         story.at(2.0).machine("client", event);
         assert_eq!(judged(&mut story, boot_id("client", false)).held, None);

@@ -33,7 +33,7 @@ fn machine_with(bench: &Bench, fault: &str, change: impl FnOnce(&mut Config)) ->
 /// Powers on a machine whose QEMU has started well, and takes that event.
 fn on(bench: &Bench, machine: &mut Qemu) -> u32 {
     machine.power_on(vec![]).unwrap();
-    let MachineEvent::PoweredOn { pid } = bench.next() else { panic!("not powered on") };
+    let MachineEvent::PoweredOn { pid: Some(pid) } = bench.next() else { panic!("not powered on") };
     pid
 }
 
@@ -99,7 +99,7 @@ fn a_qemu_that_never_greets_is_given_up_and_ended() {
         let error = machine.power_on(vec![]).unwrap_err();
         assert_eq!(error.fact, "QEMU of 'server' did not greet on QMP");
         assert!(error.detail.as_ref().unwrap().contains(came), "{error}");
-        let MachineEvent::PoweredOn { pid } = bench.next() else { panic!("not powered on") };
+        let MachineEvent::PoweredOn { pid: Some(pid) } = bench.next() else { panic!("not powered on") };
         assert!(is_gone(pid) && !machine.is_on(), "{fault}");
         assert_eq!(bench.next(), MachineEvent::PoweredOff { how: Ended::Signal("KILL".into()) });
     }
@@ -194,7 +194,7 @@ fn power_on_waits_for_a_qemu_that_lingers_after_its_guest_s_shutdown() {
     signal(pid, Signal::SIGKILL);
     machine.power_on(vec![]).unwrap();
     assert!(matches!(bench.next(), MachineEvent::Died { .. }));
-    assert!(matches!(bench.next(), MachineEvent::PoweredOn { pid: new } if new != pid));
+    assert!(matches!(bench.next(), MachineEvent::PoweredOn { pid: Some(new) } if new != pid));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn a_power_cut_is_sigkill_and_the_disk_outlives_it() {
     let (links, _cable) = link();
     machine.power_on(links).unwrap();
     let pid = machine.pid().unwrap();
-    assert_eq!(bench.next(), MachineEvent::PoweredOn { pid });
+    assert_eq!(bench.next(), MachineEvent::PoweredOn { pid: Some(pid) });
     assert_eq!(std::fs::read_to_string(bench.path("server.pid")).unwrap(), format!("{pid}\n"));
     let first = boot_id(bench.await_event(is_booted));
     assert!(machine.control_address().unwrap().ip().is_loopback());

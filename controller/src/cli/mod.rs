@@ -23,6 +23,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod textbook;
+mod verify;
 
 use crate::error::{Kind, Result};
 use crate::scenario::Catalogue;
@@ -68,6 +69,7 @@ enum Command {
     Image(image::ImageArgs),
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
+    Verify(verify::VerifyArgs),
     Textbook(textbook::TextbookArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -109,6 +111,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Image(args) => image::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Textbook(args) => textbook::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

@@ -6,9 +6,12 @@ use super::interrupt::Interrupt;
 use super::kernels::Kernels;
 use super::lab::{COMMAND_WITHIN, Lab, keys_for};
 use super::phases::Phases;
-use super::watch::Watch;
+use super::watch::{Pace, Watch};
+use super::wires::Wires;
+use super::world::World;
+use super::crowd;
 use super::{Found, Options};
-use crate::cable::{Cable, Port};
+use crate::cable::{Cable, LockstepCable, Port};
 use crate::embedded;
 use crate::error::{Context, Error, Result};
 use crate::image::{self, Image, Seed};
@@ -17,9 +20,11 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::report::{EventWriter, PhaseKind};
+use crate::remote::Session;
 use crate::runlog::belonging;
 use crate::scenario::{Host, Scenario, link_of};
-use crate::timeline::{Clock, Event, KernelAccount, LabTime, Recorder};
+use crate::time::lockstep::{Lockstep, PATIENCE};
+use crate::timeline::{Clock, Event, Hand, KernelAccount, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
@@ -32,6 +37,9 @@ use std::time::Duration;
 
 /// Within which time what a kernel has traced must have come. A guest that does nothing says so every 0.1 s.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(3);
+
+/// How long a frame takes from one machine to another in lockstep time.
+const LATENCY: Duration = Duration::from_millis(1);
 
 /// What a lab leaves when it has ended.
 #[derive(Debug, Default)]
@@ -65,7 +73,7 @@ pub(super) fn conduct(
     interrupt: &Interrupt,
     found: &Found,
     folder: &Folder,
-    clock: Clock,
+    (clock, hand): (Clock, Option<Hand>),
     phases: &mut Phases,
 ) -> Result<Carried> {
     let (sink, source) = std::sync::mpsc::channel();
@@ -77,14 +85,29 @@ pub(super) fn conduct(
         })
     });
     let ports: Vec<Port> = cards.collect();
-    let cable = Cable::start(recorder.clone(), &folder.file("wire.pcapng"), &ports)?;
-    let guests = guests(scenario, found, folder, &recorder, options.witness)?;
+    let capture = folder.file("wire.pcapng");
+    let (wires, world) = match hand {
+        None => (Wires::Real(Cable::start(recorder.clone(), &capture, &ports)?), None),
+        Some(hand) => {
+            let cable = LockstepCable::new(recorder.clone(), &capture, &ports, LATENCY)?;
+            let lockstep = Lockstep::new(LATENCY, PATIENCE)?;
+            let world = World::new(lockstep, cable, hand, recorder.clone(), interrupt.clone());
+            (Wires::Lockstep(Arc::clone(&world)), Some(world))
+        }
+    };
+    let guests = match &world {
+        None => guests(scenario, found, folder, &recorder, options.witness)?,
+        Some(world) => crowd::guests(scenario, options, found, folder, &recorder, world)?,
+    };
+    let pace = world.clone().map_or(Pace::Real, |world| Pace::Lockstep(world));
     let mut lab = Lab {
         scenario,
         own: &options.own,
         guests,
-        cable,
+        wires,
+        world,
         watch: Watch::new(source, clock.clone(), interrupt.clone())
+            .at(pace)
             .end_within(options.within)
             .write_to(EventWriter::create(&folder.file("events.jsonl"))?),
         kernels: Kernels::default(),
@@ -100,11 +123,11 @@ pub(super) fn conduct(
     // How the lab itself ends is nobody's evidence.
     let (timeline, watched) = (lab.watch.timeline(), clock.now());
     lab.tear_down();
-    let Lab { cable, kernels, phases: used, watch, .. } = lab;
+    let Lab { wires, kernels, phases: used, watch, .. } = lab;
     // It holds a timeline of its own, which may be long.
     drop(watch);
     *phases = used;
-    let captured = cable.finish();
+    let captured = wires.finish();
     phases.end("tear down", PhaseKind::Overhead);
     let (timeline, accounts, vouched) = kernels.testify(timeline, watched);
     phases.end("hear the kernels", PhaseKind::Overhead);
@@ -159,7 +182,12 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
         .values()
         .filter_map(|g| Some((g.name.clone(), g.session.clone()?, g.boot_ids.last()?.clone())))
         .collect();
+    let side_by_side = lab.world.is_none();
     let words = lab.watch.perform(move || {
+        if !side_by_side {
+            let ask = |(host, session, boot_id): (_, Arc<Session>, _)| (ask_kernel(&session, COMMAND_WITHIN), host, boot_id);
+            return Ok(asked.into_iter().map(ask).collect());
+        }
         let asking: Vec<_> = asked
             .into_iter()
             .map(|(host, session, boot_id)| {
@@ -215,7 +243,7 @@ fn guests(
     Ok(guests)
 }
 
-fn guest(name: &str, nics: Vec<(u8, Mac)>, machine: Box<dyn Machine>, keys: Arc<HostKeys>) -> Guest {
+pub(super) fn guest(name: &str, nics: Vec<(u8, Mac)>, machine: Box<dyn Machine>, keys: Arc<HostKeys>) -> Guest {
     Guest {
         name: name.to_owned(),
         nics,
@@ -229,7 +257,7 @@ fn guest(name: &str, nics: Vec<(u8, Mac)>, machine: Box<dyn Machine>, keys: Arc<
     }
 }
 
-fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
+pub(super) fn seed(scenario: &Scenario, name: &str, host: &Host, control: Control) -> Seed {
     let known = |(name, host): (&String, &Host)| -> Vec<_> {
         host.addresses.iter().map(|(ip, _)| (*ip, name.clone())).collect()
     };
@@ -250,7 +278,7 @@ fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
 }
 
 /// The image's initramfs with this host's seed appended, readable by the user alone: it holds the host's private key.
-fn initrd(folder: &Folder, host: &str, image: &Image, seed: &Seed) -> Result<PathBuf> {
+pub(super) fn initrd(folder: &Folder, host: &str, image: &Image, seed: &Seed) -> Result<PathBuf> {
     let path = folder.private().join(format!("{host}.initrd"));
     write_private(
         &path,
@@ -289,7 +317,7 @@ fn sysctl(host: &Host) -> BTreeMap<String, String> {
 }
 
 /// The link NICs of a host: the link of each, and its address.
-fn nics(host: &Host, number: u8) -> Vec<(u8, Mac)> {
+pub(super) fn nics(host: &Host, number: u8) -> Vec<(u8, Mac)> {
     host.links().into_iter().filter_map(|link| u8::try_from(link).ok()).map(|link| (link, mac(link, number))).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The hosts' kernels as witnesses of a running lab: one recorder is read for every power-on of a host.
 
+use super::world::World;
 use crate::error::Result;
 use crate::timeline::{Event, KernelAccount, LabTime, Recorder, What};
 use crate::witness::kernel::{KernelWitness, Testimony, testify};
@@ -14,12 +15,20 @@ pub(super) struct Kernels {
 }
 
 impl Kernels {
-    /// Listens to a machine that was just switched on, by its recorder. The host's last one is off: it is heard to its end.
+    /// Listens to a machine that was just switched on, by its recorder: at each boundary of the world, if it is one of lockstep time. The
+    /// host's last one is off: it is heard to its end.
     ///
     /// # Errors
     /// A recorder cannot be read.
-    pub(super) fn listen(&mut self, host: &str, file: &Path, recorder: &Recorder) -> Result<()> {
-        let witness = KernelWitness::start(host, file, recorder.clone())?;
+    pub(super) fn listen(&mut self, host: &str, file: &Path, recorder: &Recorder, world: Option<&World>) -> Result<()> {
+        let witness = match world {
+            None => KernelWitness::start(host, file, recorder.clone())?,
+            Some(world) => {
+                let (witness, look) = KernelWitness::by_hand(host, file, recorder.clone())?;
+                world.look(host, look);
+                witness
+            }
+        };
         if let Some(before) = self.listening.insert(host.to_owned(), witness) {
             self.heard.push(before.finish()?);
         }

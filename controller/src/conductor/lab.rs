@@ -5,7 +5,8 @@ use super::guest::{Guest, HostKeys, KernelWord, ask_kernel};
 use super::kernels::Kernels;
 use super::phases::Phases;
 use super::watch::{Mark, Watch};
-use crate::cable::Cable;
+use super::wires::Wires;
+use super::world::World;
 use crate::error::{Error, Result};
 use crate::machine::Link;
 use crate::own::Placed;
@@ -44,7 +45,9 @@ pub(super) struct Lab<'a> {
     /// The user's own programs, in the places of the scenario's.
     pub(super) own: &'a [Placed],
     pub(super) guests: IndexMap<String, Guest>,
-    pub(super) cable: Cable,
+    pub(super) wires: Wires,
+    /// In lockstep time.
+    pub(super) world: Option<Arc<World>>,
     pub(super) watch: Watch,
     pub(super) kernels: Kernels,
     /// When that came which a step waited for, by the step's number.
@@ -80,18 +83,39 @@ impl Lab<'_> {
     /// A machine that does not start or dies, a boot or a login that does not come to its end in time.
     pub(super) fn bring_up(&mut self, hosts: &[String], from: usize) -> Result<()> {
         let mark = self.watch.mark();
-        let mut links = Vec::new();
+        let mut links: Vec<(&String, Link)> = Vec::new();
         for host in hosts {
             self.reporter.began(host, "booting");
             self.watch.guard(host);
-            for (link, mac) in self.guest(host)?.nics.clone() {
-                links.push((host, Link { mac, end: self.cable.plug(host, link)? }));
+            let nics = self.guest(host)?.nics.clone();
+            if let Wires::Real(cable) = &self.wires {
+                for (link, mac) in nics {
+                    links.push((host, Link { mac, end: cable.plug(host, link)? }));
+                }
             }
-            self.cable.sleep(host)?;
+            self.wires.sleep(host)?;
             let plugged = !self.guest(host)?.unplugged;
-            self.cable.set_link(host, plugged)?;
+            self.wires.set_link(host, plugged)?;
         }
-        // A machine takes a tenth of a second to get on its feet; none waits for another.
+        self.switch_on(hosts, links)?;
+        for (name, guest) in self.guests.iter().filter(|(name, _)| hosts.contains(name)) {
+            if let Some(file) = guest.machine.recordings().last() {
+                self.kernels.listen(name, file, &self.recorder, self.world.as_deref())?;
+            }
+        }
+        self.await_boots(hosts, mark, from)
+    }
+
+    /// Switches these hosts on, all at once: a machine takes a tenth of a second to get on its feet, and none waits for another. In
+    /// lockstep time one after the other, as they are numbered by their order.
+    fn switch_on(&mut self, hosts: &[String], mut links: Vec<(&String, Link)>) -> Result<()> {
+        if self.world.is_some() {
+            return hosts.iter().try_for_each(|host| {
+                let guest = self.guest(host)?;
+                guest.forget_boot();
+                guest.machine.power_on(Vec::new())
+            });
+        }
         std::thread::scope(|scope| {
             let guests = self.guests.iter_mut().filter(|(name, _)| hosts.contains(name));
             let starting: Vec<_> = guests
@@ -106,13 +130,7 @@ impl Lab<'_> {
             starting
                 .into_iter()
                 .try_for_each(|t| t.join().map_err(|_| Error::broken("a worker thread of the controller died"))?)
-        })?;
-        for (name, guest) in self.guests.iter().filter(|(name, _)| hosts.contains(name)) {
-            if let Some(file) = guest.machine.recordings().last() {
-                self.kernels.listen(name, file, &self.recorder)?;
-            }
-        }
-        self.await_boots(hosts, mark, from)
+        })
     }
 
     /// Waits until these hosts, whose machines are starting, are up and their control channels answer.
@@ -160,10 +178,21 @@ impl Lab<'_> {
         let needed = deploy::needed(self.scenario, self.own, &booted.host, from);
         let guest = self.guest(&booted.host)?;
         guest.boot_ids.push(booted.boot_id.clone());
-        let (address, keys, going_down) =
-            (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
+        if let Some(world) = &self.world {
+            let session = Arc::new(world.session(&host)?);
+            self.watch.perform(move || {
+                // There is room for both.
+                let _ = deployed.send(deploy::deploy(&session, &host, &needed));
+                let word = confirm(&session, &host, &boot_id)?;
+                let _ = done.send(Ok(Opened { session, word }));
+                Ok(())
+            })?;
+            return Ok(opened);
+        }
+        let (address, keys, going_down) =
+            (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
         std::thread::spawn(belonging(move || {
             let session = match login(&host, address, &keys, recorder, going_down) {
                 Ok(session) => session,
@@ -223,7 +252,7 @@ impl Lab<'_> {
             guest.machine.set_carrier(nic, up)?;
         }
         guest.unplugged = !up;
-        self.cable.set_link(host, up)
+        self.wires.set_link(host, up)
     }
 
     /// Has the programs that go on tell what they printed and was not kept. A host that is gone has told it already.

@@ -6,6 +6,7 @@
 
 mod assemble;
 mod batch;
+mod crowd;
 mod deploy;
 mod folder;
 mod guest;
@@ -17,6 +18,8 @@ mod phases;
 mod sightings;
 mod steps;
 mod watch;
+mod wires;
+mod world;
 
 pub use batch::{Job, run_all};
 pub use interrupt::Interrupt;
@@ -24,7 +27,7 @@ pub use interrupt::Interrupt;
 use crate::error::{Error, Kind, Result};
 use crate::image::{self, Image};
 use crate::machine::Choice;
-use crate::machine::qemu::{Chosen, Info, Probe};
+use crate::machine::qemu::{Chosen, Info, Probe, lockstep};
 use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::{PhaseKind, RunResult};
@@ -38,6 +41,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
+
+/// Which time a lab lives on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Time {
+    /// The time of this computer: what takes a minute takes a minute
+    #[default]
+    Real,
+    /// One virtual clock for all machines, which skips what nobody needs: the same bytes in every run
+    Lockstep,
+}
 
 /// How a scenario is to be run.
 #[derive(Debug, Clone)]
@@ -54,6 +67,10 @@ pub struct Options {
     pub boot_within: Duration,
     /// Within which time the run must be over. Each wait has a limit of its own; this is one for all of them together.
     pub within: Duration,
+    /// Which time the lab lives on.
+    pub time: Time,
+    /// All chance there is in lockstep time.
+    pub seed: u64,
     /// Have the guests' kernels testify. Without, there is no kernel evidence, and nothing that costs time for it.
     pub witness: bool,
 }
@@ -69,6 +86,8 @@ impl Default for Options {
             accelerator: Choice::default(),
             boot_within,
             within,
+            time: Time::default(),
+            seed: 0,
             witness: true,
         }
     }
@@ -103,13 +122,24 @@ struct Found {
 /// The folder cannot be made or not be written: then there is no run.
 pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrupt: &Interrupt) -> Result<Run> {
     let mut phases = Phases::start();
-    let (started, clock) = (SystemTime::now(), Clock::start());
+    let started = SystemTime::now();
+    let (clock, hand) = match options.time {
+        Time::Real => (Clock::start(), None),
+        Time::Lockstep => {
+            let (clock, hand) = Clock::lockstep(lockstep::DATE);
+            (clock, Some(hand))
+        }
+    };
     let folder = Folder::create(options.out.as_deref(), &scenario.name, &outcome::stamp(started))?;
     folder.write("scenario.yaml", scenario.source.as_bytes())?;
     let _log = RunLog::open(&folder.file("controller.log"), clock.clone())?;
     let found = find(scenario, options, reporter, interrupt, &mut phases);
+    let lasted = clock.clone();
     let carried = match &found {
-        Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases),
+        Ok(found) => {
+            let times = (clock, hand);
+            assemble::conduct(scenario, options, reporter, interrupt, found, &folder, times, &mut phases)
+        }
         Err(error) => Err(error.clone()),
     }
     .unwrap_or_else(assemble::Carried::broken);
@@ -117,7 +147,8 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
         // For the run's log; the terminal is told by whoever asked for the run.
         tracing::info!("{error}");
     }
-    outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, started, phases)
+    let virtual_time = matches!(options.time, Time::Lockstep).then(|| lasted.now());
+    outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, (started, virtual_time), phases)
 }
 
 /// Makes sure of everything that runs need before the first of several begins, so that it is built or tried once, and

@@ -11,7 +11,7 @@ use crate::report::{
     self, Broken, EventWriter, Frames, HostResult, OwnProgram, RunResult, ScenarioId, Times, Versions,
 };
 use crate::scenario::Scenario;
-use crate::timeline::{Event, KernelAccount};
+use crate::timeline::{Event, KernelAccount, LabTime};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -33,7 +33,7 @@ pub(super) fn conclude(
     found: Option<&Found>,
     carried: Carried,
     mut folder: Folder,
-    started: SystemTime,
+    (started, virtual_time): (SystemTime, Option<LabTime>),
     mut phases: Phases,
 ) -> Result<Run> {
     let Carried { error, timeline, watched, accounts } = carried;
@@ -51,7 +51,7 @@ pub(super) fn conclude(
         time: Times {
             started: report::rfc3339(started),
             wall_seconds: phases.wall().as_secs_f64(),
-            virtual_seconds: None,
+            virtual_seconds: virtual_time.map(|time| time.since(LabTime(0)).as_secs_f64()),
             overhead_seconds: phases.overhead(),
             phases: phases.all().to_vec(),
         },

@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::image;
 use crate::remote::{Launch, quote};
 use crate::report::PhaseKind;
-use crate::runlog::belonging;
 use crate::scenario::{Action, Init, Pattern, Step, Until};
 use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
 use deadpeer_guest::WITNESS;
@@ -85,7 +84,7 @@ impl Lab<'_> {
             Action::Shutdown(host) => self.shut_down(host),
             Action::Unplug(host) => self.set_carrier(host, false),
             Action::Plug(host) => self.set_carrier(host, true),
-            Action::Cable(rules) => self.cable.set_rules(rules.clone()),
+            Action::Cable(rules) => self.wires.set_rules(rules.clone()),
             Action::AwaitSegment { flow, after, within } => self.await_segment(index, flow, *after, *within),
             Action::AwaitState { host, change, after, within } => {
                 self.await_state(index, host, change, *after, *within)
@@ -186,7 +185,7 @@ impl Lab<'_> {
             What::Machine { host: on, event: MachineEvent::Reset { .. } } if on == host => Some(()),
             _ => None,
         })?;
-        self.cable.sleep(host)?;
+        self.wires.sleep(host)?;
         self.watch.guard_restart(host);
         self.guest(host)?.forget_boot();
         self.await_boots(&[host.to_owned()], mark, from)
@@ -208,16 +207,11 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// Asks init for a shutdown or a reboot. Its answer may never come: init ends our session too.
+    /// Tells init to shut down or to reboot. Nobody waits for its answer, which may never come: init ends our session too.
     fn ask_init(&mut self, host: &str, command: fn(Init) -> &'static str) -> Result<()> {
         let command = command(self.scenario.hosts.get(host).map(|h| h.init).unwrap_or_default());
         let session = self.guest(host)?.session()?;
-        std::thread::spawn(belonging(move || {
-            if let Err(error) = session.run(command, INIT_WITHIN) {
-                tracing::debug!("`{command}`: {error}");
-            }
-        }));
-        Ok(())
+        session.tell(command, INIT_WITHIN)
     }
 }
 

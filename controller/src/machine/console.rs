@@ -32,6 +32,11 @@ impl Tail {
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 
+    /// Takes bytes; gives the lines that they finish.
+    pub(super) fn push(&self, bytes: &[u8]) -> Vec<String> {
+        self.with(|lines| lines.push(bytes))
+    }
+
     fn with<T>(&self, action: impl FnOnce(&mut Lines) -> T) -> T {
         action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -152,7 +157,7 @@ pub(super) fn read(
                 logging =
                     file.write_all(got).map_err(|e| tracing::warn!("cannot write {}: {e}", log.display())).is_ok();
             }
-            tail.with(|lines| lines.push(got)).iter().for_each(|line| on_line(line));
+            tail.push(got).iter().for_each(|line| on_line(line));
         }
         // The power was cut in the middle of a line.
         if tail.with(|lines| !lines.unfinished.is_empty()) {

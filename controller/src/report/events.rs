@@ -81,7 +81,7 @@ mod tests {
     use crate::timeline::{LabTime, MachineEvent, What};
 
     fn event(at: u64) -> Event {
-        let event = MachineEvent::PoweredOn { pid: 7 };
+        let event = MachineEvent::PoweredOn { pid: Some(7) };
         Event { at: LabTime(at), what: What::Machine { host: "server".to_owned(), event } }
     }
 

@@ -134,8 +134,9 @@ impl fmt::Display for Ended {
 pub enum MachineEvent {
     /// Power was switched on: a new process of the hypervisor.
     PoweredOn {
-        /// Process id of the hypervisor on this host.
-        pid: u32,
+        /// Process id of the hypervisor on this host; none in lockstep time, in which two runs differ in nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
     },
     /// The guest is up: its control channel answers.
     Booted {

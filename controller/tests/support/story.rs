@@ -87,7 +87,7 @@ impl Story {
     }
 
     pub fn power_on(&mut self, host: &str, pid: u32) -> &mut Self {
-        self.machine(host, MachineEvent::PoweredOn { pid })
+        self.machine(host, MachineEvent::PoweredOn { pid: Some(pid) })
     }
 
     pub fn power_off(&mut self, host: &str) -> &mut Self {

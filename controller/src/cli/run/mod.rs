@@ -3,7 +3,7 @@
 mod several;
 
 use super::{Format, output};
-use crate::conductor::{self, Interrupt, Options, Run};
+use crate::conductor::{self, Interrupt, Options, Run, Time};
 use crate::error::{Context, Error, Result};
 use crate::machine::Choice;
 use crate::own::{self, Own, Placed};
@@ -62,6 +62,14 @@ pub(super) struct RunArgs {
     /// How the machines' instructions are executed
     #[arg(long, value_enum, default_value_t)]
     pub(super) accel: Choice,
+
+    /// Which time the lab lives on
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) time: Time,
+
+    /// All chance there is in lockstep time: another seed, another run; the same, the same to the byte
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
 
     /// Within which time a host must have booted; longer than the slowest machine needs
     #[arg(long, value_name = "TIME", default_value = "90 s", value_parser = scenario::parse_time)]
@@ -158,6 +166,8 @@ impl RunArgs {
             accelerator: self.accel,
             boot_within: self.boot_within,
             within: self.within,
+            time: self.time,
+            seed: self.seed,
             witness: !self.no_witness,
         }
     }

@@ -26,12 +26,12 @@ fn died() -> What {
 #[test]
 fn finds_an_event_after_the_mark_and_none_before_it() {
     let (recorder, mut watch, _) = watch();
-    recorder.note(machine(MachineEvent::PoweredOn { pid: 1 }));
+    recorder.note(machine(MachineEvent::PoweredOn { pid: Some(1) }));
     let mark = watch.mark();
-    recorder.note(machine(MachineEvent::PoweredOn { pid: 2 }));
+    recorder.note(machine(MachineEvent::PoweredOn { pid: Some(2) }));
     let pid = watch
         .event(mark, Duration::from_secs(5), "power", |e| match &e.what {
-            What::Machine { event: MachineEvent::PoweredOn { pid }, .. } => Some(*pid),
+            What::Machine { event: MachineEvent::PoweredOn { pid }, .. } => *pid,
             _ => None,
         })
         .unwrap();

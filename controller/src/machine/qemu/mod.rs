@@ -21,6 +21,7 @@ mod life;
 pub mod lockstep;
 mod probe;
 mod qmp;
+mod recordings;
 mod usernet;
 mod watch;
 
@@ -30,13 +31,12 @@ pub use probe::{Chosen, Kvm, PROBE_DEADLINE, Probe};
 
 use super::console::Tail;
 use super::{Accelerator, Link, Mac, Machine};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::timeline::{Ended, MachineEvent, Recorder, What};
 use life::Life;
+use recordings::Recordings;
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ pub struct Qemu {
     /// The process, once there was one; it may have ended.
     life: Option<Life>,
     control: Option<SocketAddr>,
-    recordings: Vec<PathBuf>,
+    recordings: Recordings,
 }
 
 impl Qemu {
@@ -113,20 +113,8 @@ impl Qemu {
     pub fn new(config: Config, qemu: Info, qemu_img: &Info, recorder: Recorder) -> Result<Self> {
         disk::create(qemu_img, &config.base, &config.overlay)?;
         let (tail, unplugged) = (Tail::default(), BTreeSet::new());
-        Ok(Self { config, qemu, recorder, tail, unplugged, life: None, control: None, recordings: Vec::new() })
-    }
-
-    /// A fresh flight recorder for the power-on that comes: what the last one holds may still be being read.
-    fn fresh_recorder(&mut self) -> Result<Option<PathBuf>> {
-        let Some(folder) = &self.config.recordings else { return Ok(None) };
-        let path = folder.join(format!("{}.{}.recorder", self.config.name, self.recordings.len() + 1));
-        let cannot = || format!("cannot make the flight recorder {}", path.display());
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&path).broken(cannot)?;
-        // Sparse: what is never recorded takes no room.
-        file.set_len(RECORDER_MIB << 20).broken(cannot)?;
-        self.recordings.push(path.clone());
-        Ok(Some(path))
+        let recordings = Recordings::new(config.recordings.clone(), &config.name);
+        Ok(Self { config, qemu, recorder, tail, unplugged, life: None, control: None, recordings })
     }
 
     /// The process, if power is on.
@@ -160,7 +148,7 @@ impl Machine for Qemu {
             }
         }
         self.control = None;
-        let recorder = self.fresh_recorder()?;
+        let recorder = self.recordings.fresh()?;
         let life = Life::begin(&self.config, &self.qemu, self.recorder.clone(), self.tail.clone(), links, recorder)?;
         let life = self.life.insert(life);
         // One that does not get on its feet is not left lying around; the error was made before it is ended.
@@ -205,7 +193,7 @@ impl Machine for Qemu {
     }
 
     fn recordings(&self) -> &[PathBuf] {
-        &self.recordings
+        self.recordings.all()
     }
 
     fn pid(&self) -> Option<u32> {

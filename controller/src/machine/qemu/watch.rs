@@ -54,7 +54,7 @@ impl Watch {
 
     /// The process is there: leaves its pid in the run's folder, and tells.
     pub(super) fn started(&self, pid: u32) -> Result<()> {
-        self.note(MachineEvent::PoweredOn { pid });
+        self.note(MachineEvent::PoweredOn { pid: Some(pid) });
         std::fs::write(&self.pid_file, format!("{pid}\n"))
             .broken(|| format!("cannot write {}", self.pid_file.display()))
     }

@@ -189,7 +189,7 @@ impl Teller<'_> {
         let flash = if matches!(event, MachineEvent::PoweredOn { .. }) { "⚡ " } else { "" };
         let text = Said { unicode: format!("{flash}{text}"), ascii: text };
         self.note(at, host, text, paint, turns);
-        if let MachineEvent::PoweredOn { pid } = event {
+        if let MachineEvent::PoweredOn { pid: Some(pid) } = event {
             self.pids.insert(host.to_owned(), *pid);
         }
     }

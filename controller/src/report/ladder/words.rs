@@ -47,7 +47,8 @@ pub(super) fn machine(event: &MachineEvent, pid: Option<u32>) -> (String, Paint)
         (_, None) => format!("QEMU {how}"),
     };
     match event {
-        MachineEvent::PoweredOn { pid } => (format!("power on (QEMU pid {pid})"), Paint::Plain),
+        MachineEvent::PoweredOn { pid: Some(pid) } => (format!("power on (QEMU pid {pid})"), Paint::Plain),
+        MachineEvent::PoweredOn { pid: None } => ("power on".to_owned(), Paint::Plain),
         MachineEvent::Booted { boot_id, kernel } => {
             let id = boot_id.split('-').next().unwrap_or_default();
             (format!("up: boot {id}, Linux {kernel}"), Paint::Good)

@@ -32,7 +32,7 @@ mod story;
 mod tests;
 mod told;
 
-pub use reading::{KernelWitness, Testimony};
+pub use reading::{KernelWitness, Look, Testimony};
 
 use crate::error::{Error, Result};
 use crate::timeline::{Event, KernelAccount, LabTime, What};

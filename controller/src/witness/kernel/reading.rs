@@ -7,8 +7,8 @@ use crate::timeline::{Call, Event, KernelEvent, KernelFact, LabTime, Recorder, W
 use deadpeer_guest::recorder::{Reader, tell};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -42,30 +42,65 @@ impl Testimony {
     }
 }
 
-/// Reads one recorder on a thread of its own. Dropped, it stops.
+/// Reads one recorder: on a thread of its own, or whenever it is told to ([`Look`]). Dropped, it stops.
 #[derive(Debug)]
 pub struct KernelWitness {
     host: String,
-    stop: Arc<AtomicBool>,
     recorded: Arc<AtomicU64>,
-    thread: Option<JoinHandle<Result<Testimony>>>,
+    reading: Option<Reading>,
+}
+
+#[derive(Debug)]
+enum Reading {
+    Thread { thread: JoinHandle<Result<Testimony>>, stop: Arc<AtomicBool> },
+    ByHand(Look),
+}
+
+/// Has a recorder be looked into, now: where time does not pass by itself.
+#[derive(Debug, Clone)]
+pub struct Look(Arc<Mutex<Option<Live>>>);
+
+impl Look {
+    /// Notes what is new, if the witness has not been ended.
+    ///
+    /// # Errors
+    /// The recorder cannot be read.
+    pub fn look(&self) -> Result<()> {
+        self.live().as_mut().map_or(Ok(()), Live::look)
+    }
+
+    fn live(&self) -> MutexGuard<'_, Option<Live>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl KernelWitness {
-    /// Begins to read the recorder in `file`, that of `host`'s machine. Events are noted as they come, at provisional times.
+    /// Begins to read the recorder in `file`, that of `host`'s machine, on a thread. Events are noted as they come, at provisional times.
     ///
     /// # Errors
     /// There is no such file, or no thread to be had.
     pub fn start(host: &str, file: &Path, recorder: Recorder) -> Result<Self> {
-        let memory = open(file)?;
+        let live = Live::open(host, file, recorder)?;
         let told = OpenOptions::new().write(true).open(file).broken(|| cannot_open(file))?;
-        let (stop, recorded) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (name, over, until) = (host.to_owned(), Arc::clone(&stop), Arc::clone(&recorded));
+        let (stop, recorded) = (Arc::new(AtomicBool::new(false)), Arc::clone(&live.recorded));
+        let over = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name(format!("kernel-{host}"))
-            .spawn(move || read_live(&name, (Reader::new(memory), &told), &recorder, &over, &until))
+            .spawn(move || live.read_on(&told, &over))
             .broken(|| format!("no thread for the kernel witness of host '{host}'"))?;
-        Ok(Self { host: host.to_owned(), stop, recorded, thread: Some(thread) })
+        Ok(Self { host: host.to_owned(), recorded, reading: Some(Reading::Thread { thread, stop }) })
+    }
+
+    /// As [`KernelWitness::start`], but it reads when it is told to. The guest is told no time.
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub fn by_hand(host: &str, file: &Path, recorder: Recorder) -> Result<(Self, Look)> {
+        let live = Live::open(host, file, recorder)?;
+        let recorded = Arc::clone(&live.recorded);
+        let look = Look(Arc::new(Mutex::new(Some(live))));
+        let reading = Some(Reading::ByHand(look.clone()));
+        Ok((Self { host: host.to_owned(), recorded, reading }, look))
     }
 
     /// Until when, on the lab's clock, everything that its kernel traced has been noted. Provisional, as the times of those events.
@@ -79,19 +114,78 @@ impl KernelWitness {
     /// # Errors
     /// The recorder could not be read, or the thread panicked.
     pub fn finish(mut self) -> Result<Testimony> {
-        self.stop.store(true, Ordering::Release);
-        let thread = self.thread.take().ok_or_else(|| Error::broken("a kernel witness was ended twice"))?;
-        thread.join().map_err(|_| Error::broken(format!("the kernel witness of host '{}' panicked", self.host)))?
+        match self.reading.take() {
+            Some(Reading::Thread { thread, stop }) => {
+                stop.store(true, Ordering::Release);
+                thread
+                    .join()
+                    .map_err(|_| Error::broken(format!("the kernel witness of host '{}' panicked", self.host)))?
+            }
+            Some(Reading::ByHand(look)) => {
+                look.look()?;
+                let live = look.live().take();
+                live.map(Live::end).ok_or_else(|| Error::broken("a kernel witness was ended twice"))
+            }
+            None => Err(Error::broken("a kernel witness was ended twice")),
+        }
     }
 }
 
 impl Drop for KernelWitness {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
+        if let Some(Reading::Thread { thread, stop }) = self.reading.take() {
+            stop.store(true, Ordering::Release);
             // Whoever drops it does not want to know.
             let _ = thread.join();
         }
+    }
+}
+
+/// A recorder that is being read while its guest lives.
+#[derive(Debug)]
+struct Live {
+    host: String,
+    reader: Reader<File>,
+    recording: Recording,
+    recorder: Recorder,
+    recorded: Arc<AtomicU64>,
+}
+
+impl Live {
+    fn open(host: &str, file: &Path, recorder: Recorder) -> Result<Self> {
+        let (reader, recording) = (Reader::new(open(file)?), Recording::new(host));
+        Ok(Self { host: host.to_owned(), reader, recording, recorder, recorded: Arc::default() })
+    }
+
+    /// Notes what is new.
+    fn look(&mut self) -> Result<()> {
+        let (clock, recorder) = (self.recorder.clock(), &self.recorder);
+        let note = |event: &KernelEvent, ahead| note(recorder, event, ahead);
+        read_new(&self.host, &mut self.reader, &mut self.recording, || clock.now(), note)?;
+        self.recorded.store(self.recording.recorded_until().0, Ordering::Release);
+        Ok(())
+    }
+
+    /// Looks again and again, and tells the guest the time, until `stop`.
+    fn read_on(mut self, told: &File, stop: &AtomicBool) -> Result<Testimony> {
+        let mut looks = 0_u32;
+        loop {
+            // Looked at first: what was recorded before the end was asked for is read.
+            let over = stop.load(Ordering::Acquire);
+            self.look()?;
+            if over {
+                return Ok(self.end());
+            }
+            tell(told, self.recorder.clock().now().0, self.recording.frames_suffice())
+                .broken(|| format!("cannot tell host '{}' the time", self.host))?;
+            looks = if self.recording.recorded_until() > LabTime(0) { looks.saturating_add(1) } else { 0 };
+            std::thread::sleep(if looks < FIRST_LOOKS { PAUSE } else { PAUSE_LATER });
+        }
+    }
+
+    fn end(self) -> Testimony {
+        let (boots, damage) = self.recording.end();
+        Testimony { host: self.host, boots, damage }
     }
 }
 
@@ -101,33 +195,6 @@ fn open(file: &Path) -> Result<File> {
 
 fn cannot_open(file: &Path) -> String {
     format!("cannot open the flight recorder {}", file.display())
-}
-
-fn read_live(
-    host: &str,
-    (mut reader, told): (Reader<File>, &File),
-    recorder: &Recorder,
-    stop: &AtomicBool,
-    recorded: &AtomicU64,
-) -> Result<Testimony> {
-    let mut recording = Recording::new(host);
-    let mut looks = 0_u32;
-    loop {
-        // Looked at first: what was recorded before the end was asked for is read.
-        let over = stop.load(Ordering::Acquire);
-        let clock = recorder.clock();
-        read_new(host, &mut reader, &mut recording, || clock.now(), |event, ahead| note(recorder, event, ahead))?;
-        recorded.store(recording.recorded_until().0, Ordering::Release);
-        if over {
-            break;
-        }
-        tell(told, clock.now().0, recording.frames_suffice())
-            .broken(|| format!("cannot tell host '{host}' the time"))?;
-        looks = if recording.recorded_until() > LabTime(0) { looks.saturating_add(1) } else { 0 };
-        std::thread::sleep(if looks < FIRST_LOOKS { PAUSE } else { PAUSE_LATER });
-    }
-    let (boots, damage) = recording.end();
-    Ok(Testimony { host: host.to_owned(), boots, damage })
 }
 
 /// Reads a recorder that nobody writes any more. When it was read says nothing then: as late as can be.

@@ -111,7 +111,7 @@ fn evidence_says_whether_the_process_runs_and_what_it_said() {
 fn the_pid_is_in_the_folder_while_the_process_lives() {
     let (watch, events, folder) = watch();
     watch.started(4711).unwrap();
-    assert_eq!(told(&events), [MachineEvent::PoweredOn { pid: 4711 }]);
+    assert_eq!(told(&events), [MachineEvent::PoweredOn { pid: Some(4711) }]);
     let file = folder.path().join("server.pid");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "4711\n");
     watch.on_change(Change::Ended(Ended::Exit(0)), &[]);

@@ -1,0 +1,55 @@
+//! The hosts of a lab in lockstep time, before they are switched on.
+
+use super::assemble::{guest, initrd, nics, seed};
+use super::folder::Folder;
+use super::guest::Guest;
+use super::lab::keys_for;
+use super::world::World;
+use super::{Found, Options};
+use crate::error::{Error, Result};
+use crate::image::{self, Clock, Control};
+use crate::machine::qemu::lockstep::{self, Company, Config, LockstepMachine};
+use crate::scenario::Scenario;
+use crate::timeline::Recorder;
+use indexmap::IndexMap;
+use std::sync::Arc;
+
+/// Seeds of a run's machines are so far apart: none has so many hosts, or power-ons of a host.
+const HOSTS_AT_MOST: u64 = 1 << 8;
+const POWER_ONS_AT_MOST: u64 = 1 << 16;
+
+/// All hosts of the scenario, with machines that live in `world`.
+pub(super) fn guests(
+    scenario: &Scenario,
+    options: &Options,
+    found: &Found,
+    folder: &Folder,
+    recorder: &Recorder,
+    world: &Arc<World>,
+) -> Result<IndexMap<String, Guest>> {
+    let plugin = lockstep::install(&folder.private())?;
+    let mut guests = IndexMap::new();
+    for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys_for(scenario.hosts.len()))) {
+        let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
+        let nics = nics(host, n);
+        let config = Config {
+            name: name.clone(),
+            memory: host.memory,
+            kernel: image.kernel.clone(),
+            initrd: initrd(folder, name, image, &seed(scenario, name, host, Control::Serial))?,
+            disk: lockstep::disk(&image.disk, &folder.private().join(format!("{name}.disk")))?,
+            append: image::kernel_parameters(host.init, Clock::Lockstep),
+            links: nics.iter().map(|(_, mac)| *mac).collect(),
+            plugin: plugin.clone(),
+            seed: (options.seed * HOSTS_AT_MOST).wrapping_add(u64::from(n)).wrapping_mul(POWER_ONS_AT_MOST),
+            folder: folder.path().to_owned(),
+            private: folder.private(),
+            witnessed: options.witness,
+        };
+        let company: Arc<dyn Company> = Arc::<World>::clone(world);
+        let (machine, ears) = LockstepMachine::new(config, found.qemu.path.clone(), recorder.clone(), company);
+        world.add(name, nics.iter().map(|(link, _)| *link).collect(), ears);
+        guests.insert(name.clone(), guest(name, nics, Box::new(machine), keys));
+    }
+    Ok(guests)
+}

@@ -1,0 +1,237 @@
+//! A lab in lockstep time: its machines, its cable and all ears, moved on together, a boundary at a time.
+//!
+//! Nothing here acts by itself. Whoever waits, the conductor or a session of his, lets the world go on ([`Grant`], [`Drive`]); at the
+//! next boundary, where all machines stand still, it hears what they said, has their agents answer, reads the flight recorders, and says
+//! what became of whom, in the order of the hosts. So whatever comes of it depends on what was done before, and when, and on nothing else.
+
+use super::interrupt::Interrupt;
+use super::watch::Grant;
+use crate::cable::{LockstepCable, Summary};
+use crate::error::{Error, Result};
+use crate::machine::qemu::lockstep::{Company, Ears};
+use crate::remote::{Agent, Drive, Session};
+use crate::scenario::Rule;
+use crate::time::lockstep::{Departure, Id, Lockstep, Port};
+use crate::timeline::{Ended, Hand, LabTime, MachineEvent, Recorder, What};
+use crate::witness::kernel::Look;
+use indexmap::IndexMap;
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+/// How far who waits for an answer lets the world go on at once, where nothing happens.
+const STRIDE: Duration = Duration::from_secs(1);
+
+/// Why programs and callers of a host are lost whose machine is gone.
+const GONE: &str = "the machine is gone";
+
+/// All machines of a lab, and what is between them and the controller. Cheap to share.
+#[derive(Debug)]
+pub(super) struct World {
+    inner: Mutex<Inner>,
+    itself: Weak<World>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    lockstep: Lockstep,
+    cable: Option<LockstepCable>,
+    hand: Hand,
+    recorder: Recorder,
+    interrupt: Interrupt,
+    stations: IndexMap<String, Station>,
+    /// The flight recorders that are being written.
+    looks: BTreeMap<String, Look>,
+}
+
+/// A host's place in the world.
+#[derive(Debug)]
+struct Station {
+    /// The link of each of its NICs.
+    links: Vec<u8>,
+    ears: Ears,
+    machine: Option<Id>,
+    agent: Option<Agent>,
+    /// Until the conductor takes it.
+    session: Option<Session>,
+}
+
+impl World {
+    pub(super) fn new(
+        lockstep: Lockstep,
+        cable: LockstepCable,
+        hand: Hand,
+        recorder: Recorder,
+        interrupt: Interrupt,
+    ) -> Arc<Self> {
+        let (stations, looks) = (IndexMap::new(), BTreeMap::new());
+        let inner = Inner { lockstep, cable: Some(cable), hand, recorder, interrupt, stations, looks };
+        Arc::new_cyclic(|itself| Self { inner: Mutex::new(inner), itself: itself.clone() })
+    }
+
+    /// One more host, whose machine is off; its NICs are on these links.
+    pub(super) fn add(&self, host: &str, links: Vec<u8>, ears: Ears) {
+        let station = Station { links, ears, machine: None, agent: None, session: None };
+        self.inner().stations.insert(host.to_owned(), station);
+    }
+
+    /// The control channel to a host whose machine is on; once for each time that it was switched on.
+    ///
+    /// # Errors
+    /// It was taken already, or the machine is off.
+    pub(super) fn session(&self, host: &str) -> Result<Session> {
+        let taken = self.inner().stations.get_mut(host).and_then(|station| station.session.take());
+        taken.ok_or_else(|| Error::broken(format!("host '{host}' has no control channel: it is off")))
+    }
+
+    /// From now on this flight recorder is looked into at each boundary, in place of the host's last one.
+    pub(super) fn look(&self, host: &str, look: Look) {
+        self.inner().looks.insert(host.to_owned(), look);
+    }
+
+    /// As [`crate::cable::Cable::set_link`].
+    pub(super) fn set_link(&self, host: &str, up: bool) -> Result<()> {
+        self.inner().cable()?.set_link(host, up)
+    }
+
+    /// As [`crate::cable::Cable::sleep`].
+    pub(super) fn sleep(&self, host: &str) -> Result<()> {
+        self.inner().cable()?.sleep(host)
+    }
+
+    /// As [`crate::cable::Cable::set_rules`].
+    pub(super) fn set_rules(&self, rules: Vec<Rule>) -> Result<()> {
+        self.inner().cable()?.set_rules(rules)
+    }
+
+    /// The lab is over: ends the cable.
+    pub(super) fn finish(&self) -> Result<Summary> {
+        let cable = self.inner().cable.take();
+        cable.ok_or_else(|| Error::broken("the cable was ended twice"))?.finish()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Grant for World {
+    fn grant(&self, limit: LabTime) -> Result<()> {
+        self.inner().go_on(limit)
+    }
+}
+
+/// Lets the world go on for a session that waits; it does not keep it.
+#[derive(Debug)]
+struct Stride(Weak<World>);
+
+impl Drive for Stride {
+    fn drive(&self) -> Result<()> {
+        let world = self.0.upgrade().ok_or_else(|| Error::broken("the lab is over"))?;
+        let mut inner = world.inner();
+        let limit = inner.lockstep.now().after(STRIDE);
+        inner.go_on(limit)
+    }
+}
+
+impl Company for World {
+    fn join(&self, host: &str, socket: UnixStream) -> Result<()> {
+        let mut inner = self.inner();
+        let machine = inner.lockstep.join(host, socket)?;
+        let (session, agent) = Session::over(Arc::new(Stride(self.itself.clone())));
+        let station = inner.station(host)?;
+        (station.machine, station.agent, station.session) = (Some(machine), Some(agent), Some(session));
+        let links = station.links.clone();
+        let cable = inner.cable()?;
+        for (nic, link) in (0..).zip(links) {
+            cable.plug(host, link, Port { machine, nic })?;
+        }
+        cable.sleep(host)
+    }
+
+    fn leave(&self, host: &str) {
+        let mut inner = self.inner();
+        // What it said last is heard before it is forgotten. That something cannot be read is told by who waits for it.
+        if let Err(error) = inner.hear(host) {
+            tracing::warn!("{error}");
+        }
+        if let Some(machine) = inner.forget(host) {
+            inner.lockstep.leave(machine);
+        }
+    }
+}
+
+impl Inner {
+    fn cable(&mut self) -> Result<&mut LockstepCable> {
+        self.cable.as_mut().ok_or_else(|| Error::broken("the cable is ended"))
+    }
+
+    fn station(&mut self, host: &str) -> Result<&mut Station> {
+        self.stations.get_mut(host).ok_or_else(|| Error::broken(format!("the lab has no host '{host}'")))
+    }
+
+    fn note(&self, host: &str, event: MachineEvent) {
+        self.recorder.note(What::Machine { host: host.to_owned(), event });
+    }
+
+    /// To the next boundary, and what is to be heard there.
+    fn go_on(&mut self, limit: LabTime) -> Result<()> {
+        if self.interrupt.raised() {
+            return Err(Error::interrupted());
+        }
+        let Some(cable) = self.cable.as_mut() else { return Err(Error::broken("the cable is ended")) };
+        let gone = self.lockstep.advance(limit, cable)?;
+        self.hand.set(self.lockstep.now());
+        let hosts: Vec<String> = self.stations.keys().cloned().collect();
+        hosts.iter().try_for_each(|host| self.hear(host))?;
+        self.looks.values().try_for_each(Look::look)?;
+        gone.into_iter().for_each(|departure| self.departed(&departure));
+        Ok(())
+    }
+
+    /// Hears a host, and has what its agent is to be told typed.
+    fn hear(&mut self, host: &str) -> Result<()> {
+        let now = self.lockstep.now();
+        let Some(station) = self.stations.get_mut(host) else { return Ok(()) };
+        let Some(machine) = station.machine else { return Ok(()) };
+        let events = station.ears.console()?;
+        let said = station.ears.agent()?;
+        let broken = |e: Error| e.during(&format!("talking to the agent of host '{host}'"));
+        let typed = station.agent.as_mut().map_or_else(|| Ok(Vec::new()), |agent| agent.turn(now, &said)).map_err(broken)?;
+        if !typed.is_empty() {
+            self.lockstep.type_in(machine, now, &typed);
+        }
+        events.into_iter().for_each(|event| self.note(host, event));
+        Ok(())
+    }
+
+    /// A host's machine is no more: its number.
+    fn forget(&mut self, host: &str) -> Option<Id> {
+        if let Some(cable) = self.cable.as_mut() {
+            cable.unplug(host);
+        }
+        let station = self.stations.get_mut(host)?;
+        if let Some(mut agent) = station.agent.take() {
+            agent.lost(GONE);
+        }
+        station.session = None;
+        station.machine.take()
+    }
+
+    /// A machine left by itself.
+    fn departed(&mut self, departure: &Departure) {
+        let host = self.stations.iter().find(|(_, it)| it.machine == Some(departure.machine)).map(|(host, _)| host.clone());
+        let Some(host) = host else { return };
+        let ended = self.stations.get_mut(&host).map(|station| station.ears.end());
+        self.forget(&host);
+        self.note(
+            &host,
+            match ended {
+                _ if departure.orderly => MachineEvent::ShutDown { reason: "guest-shutdown".to_owned() },
+                Some((Some(how), words)) => MachineEvent::Died { how, words },
+                _ => MachineEvent::Died { how: Ended::Lost("its QEMU does not end".to_owned()), words: String::new() },
+            },
+        );
+    }
+}

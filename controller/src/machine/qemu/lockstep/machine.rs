@@ -1,0 +1,262 @@
+//! A machine in lockstep time, as the conductor knows machines.
+//!
+//! What a machine in real time tells by itself, over threads and pipes, this one tells when it is listened to ([`Ears`]): at a
+//! boundary, where it stands still and all that it has said is in its files. So when it is heard does not depend on how busy this
+//! computer is.
+
+use super::{Board, Disk, arguments};
+use crate::error::{Context, Error, Result};
+use crate::machine::console::Tail;
+use crate::machine::qemu::recordings::Recordings;
+use crate::machine::{Link, Mac, Machine};
+use crate::process::{self, Child, DEATH};
+use crate::timeline::{Ended, MachineEvent, Recorder, What};
+use command_fds::CommandFdExt;
+use nix::sys::signal::Signal;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::ears::Ears;
+
+/// How much of QEMU's standard error is shown.
+const WORDS_SHOWN: u64 = 4000;
+
+/// Those who live on one clock, to whom a machine comes and whom it leaves.
+pub trait Company: std::fmt::Debug + Send + Sync {
+    /// A machine of this host was started, and its plugin greets over this socket.
+    ///
+    /// # Errors
+    /// It does not.
+    fn join(&self, host: &str, socket: UnixStream) -> Result<()>;
+
+    /// The machine of this host is dead.
+    fn leave(&self, host: &str);
+}
+
+/// What a machine in lockstep is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The host's name.
+    pub name: String,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// The initramfs, with this host's seed appended.
+    pub initrd: PathBuf,
+    /// Its disk, this run's own.
+    pub disk: Disk,
+    /// The kernel command line, whole.
+    pub append: String,
+    /// The addresses of its link NICs, link 0 first.
+    pub links: Vec<Mac>,
+    /// The plugin's file.
+    pub plugin: PathBuf,
+    /// All its chance: of its first power-on. Each that follows has the next number.
+    pub seed: u64,
+    /// The run's folder: `NAME.console.log` stays there, `NAME.pid` while QEMU lives.
+    pub folder: PathBuf,
+    /// The run's private folder, for flight recorders and what the agent says.
+    pub private: PathBuf,
+    /// Whether it has a flight recorder.
+    pub witnessed: bool,
+}
+
+impl Config {
+    pub(super) fn console_log(&self) -> PathBuf {
+        self.folder.join(format!("{}.console.log", self.name))
+    }
+
+    pub(super) fn agent(&self) -> PathBuf {
+        self.private.join(format!("{}.agent", self.name))
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder.join(format!("{}.pid", self.name))
+    }
+}
+
+/// A machine that is a QEMU process in lockstep while its power is on. Dropping it cuts its power.
+#[derive(Debug)]
+pub struct LockstepMachine {
+    config: Config,
+    qemu: PathBuf,
+    recorder: Recorder,
+    company: Arc<dyn Company>,
+    tail: Tail,
+    life: Arc<Mutex<Option<Life>>>,
+    recordings: Recordings,
+}
+
+/// A QEMU process, from its start on.
+#[derive(Debug)]
+pub(super) struct Life {
+    child: Child,
+    stderr: File,
+    /// The guest has switched it off, or it was seen to be gone.
+    pub(super) over: bool,
+}
+
+impl Life {
+    /// How it ended, and its last words.
+    pub(super) fn end(&mut self) -> (Option<Ended>, String) {
+        self.over = true;
+        (self.child.wait(DEATH), self.words())
+    }
+
+    fn words(&self) -> String {
+        let length = self.stderr.metadata().map_or(0, |it| it.len());
+        let from = length.saturating_sub(WORDS_SHOWN);
+        let mut bytes = vec![0; usize::try_from(length - from).unwrap_or(0)];
+        let got = self.stderr.read_at(&mut bytes, from).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..got]).trim_end().to_owned()
+    }
+}
+
+impl LockstepMachine {
+    /// A machine whose power is off, and the ears that hear it.
+    #[must_use]
+    pub fn new(config: Config, qemu: PathBuf, recorder: Recorder, company: Arc<dyn Company>) -> (Self, Ears) {
+        let (tail, life) = (Tail::default(), Arc::default());
+        let ears = Ears::new(&config, tail.clone(), Arc::clone(&life));
+        let recordings = Recordings::new(config.witnessed.then(|| config.private.clone()), &config.name);
+        (Self { config, qemu, recorder, company, tail, life, recordings }, ears)
+    }
+
+    fn life(&self) -> MutexGuard<'_, Option<Life>> {
+        lock(&self.life)
+    }
+
+    fn begin(&mut self) -> Result<UnixStream> {
+        let config = &self.config;
+        let fact = || format!("cannot prepare QEMU for '{}'", config.name);
+        let (ours, theirs) = UnixStream::pair().broken(fact)?;
+        let theirs = OwnedFd::from(theirs);
+        let power_ons = u64::try_from(self.recordings.power_ons()).unwrap_or_default();
+        let board = Board {
+            name: config.name.clone(),
+            memory: config.memory,
+            kernel: Some((config.kernel.clone(), config.initrd.clone(), config.append.clone())),
+            links: config.links.clone(),
+            disk: Some(config.disk.clone()),
+            recorder: self.recordings.fresh()?,
+            console: Some(config.console_log()),
+            agent: Some(config.agent()),
+            seed: config.seed.wrapping_add(power_ons),
+            plugin: config.plugin.clone(),
+            socket: theirs.as_raw_fd(),
+            qmp: None,
+        };
+        let stderr = tempfile::tempfile().broken(fact)?;
+        let mut command = Command::new(&self.qemu);
+        command.args(arguments(&board)).env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(stderr.try_clone().broken(fact)?).preserved_fds(vec![theirs]);
+        let child = process::spawn(command, |_| ())?;
+        let pid = child.pid();
+        let pid_file = config.pid_file();
+        *self.life() = Some(Life { child, stderr, over: false });
+        tracing::info!(host = config.name, pid, "QEMU was started");
+        std::fs::write(&pid_file, format!("{pid}\n")).broken(|| format!("cannot write {}", pid_file.display()))?;
+        Ok(ours)
+    }
+
+    fn note(&self, event: MachineEvent) {
+        self.recorder.note(What::Machine { host: self.config.name.clone(), event });
+    }
+
+    fn cannot(&self, what: &str) -> Error {
+        Error::broken(format!("cannot {what} '{}' in lockstep time yet", self.config.name))
+            .help("Run the scenario in real time: --time real")
+    }
+}
+
+pub(super) fn lock(life: &Mutex<Option<Life>>) -> MutexGuard<'_, Option<Life>> {
+    life.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Machine for LockstepMachine {
+    fn host(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Its links are the switch's own: `links` is empty.
+    fn power_on(&mut self, _links: Vec<Link>) -> Result<()> {
+        if self.is_on() {
+            return Err(Error::broken(format!("cannot power on '{}': it is on", self.config.name)));
+        }
+        let socket = self.begin()?;
+        self.note(MachineEvent::PoweredOn { pid: None });
+        self.company.join(&self.config.name, socket).map_err(|error| {
+            let words = self.life().as_ref().map(Life::words).unwrap_or_default();
+            error.detail(words)
+        })
+    }
+
+    fn power_off(&mut self) -> Result<Ended> {
+        let fact = format!("the power of '{}' could not be cut", self.config.name);
+        let how = match self.life().as_mut().filter(|life| !life.over) {
+            None => return Err(Error::broken(fact).detail("it is off")),
+            Some(life) => {
+                life.child.kill(Signal::SIGKILL)?;
+                life.end().0
+            }
+        };
+        let _ = std::fs::remove_file(self.config.pid_file());
+        // Dead before it leaves: one that loses its coordinator ends by itself, which would be no power cut.
+        self.company.leave(&self.config.name);
+        match how {
+            Some(how) if how == Ended::Signal("KILL".to_owned()) => {
+                self.note(MachineEvent::PoweredOff { how: how.clone() });
+                Ok(how)
+            }
+            Some(how) => Err(Error::broken(fact)
+                .detail("awaited: QEMU ended by SIGKILL while its guest ran, the proof of a power cut")
+                .detail(format!("came: it {how}"))),
+            None => Err(Error::broken(fact).detail(format!("awaited: the end of QEMU within {DEATH:?}"))),
+        }
+    }
+
+    fn reset(&mut self) -> Result<()> {
+        Err(self.cannot("reset"))
+    }
+
+    fn set_carrier(&mut self, _link: usize, _up: bool) -> Result<()> {
+        Err(self.cannot("plug or unplug"))
+    }
+
+    fn control_address(&self) -> Result<SocketAddr> {
+        Err(Error::broken(format!("'{}' is reached over its serial line, not over SSH", self.config.name)))
+    }
+
+    fn recordings(&self) -> &[PathBuf] {
+        self.recordings.all()
+    }
+
+    fn console_tail(&self, lines: usize) -> String {
+        self.tail.last(lines)
+    }
+
+    fn evidence(&self) -> String {
+        match self.life().as_ref() {
+            None => "it was never powered on".to_owned(),
+            Some(life) => match life.child.ended() {
+                None => format!("QEMU runs as process {}\n{}", life.child.pid(), life.words()),
+                Some(how) => format!("QEMU {how}\n{}", life.words()),
+            },
+        }
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.life().as_ref().filter(|life| life.child.ended().is_none()).map(|life| life.child.pid())
+    }
+
+    fn is_on(&self) -> bool {
+        self.life().as_ref().is_some_and(|life| !life.over)
+    }
+}
