@@ -11,7 +11,7 @@ use super::{Found, Options};
 use crate::cable::{Cable, Port};
 use crate::embedded;
 use crate::error::{Context, Error, Result};
-use crate::image::{self, Image, Seed};
+use crate::image::{self, Control, Image, Seed};
 use crate::judge;
 use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
@@ -245,8 +245,7 @@ fn seed(scenario: &Scenario, name: &str, host: &Host, keys: &HostKeys) -> Seed {
             .filter_map(|name| Some((name, embedded::guest_program(name)?)))
             .collect(),
         sysctl: sysctl(host),
-        authorized_key: keys.client.authorized_line(),
-        host_key: keys.host.dropbear_file(),
+        control: Control::Ssh { authorized_key: keys.client.authorized_line(), host_key: keys.host.dropbear_file() },
     }
 }
 
