@@ -15,10 +15,13 @@
 //! | `sysctl` | `name = value` lines for `sysctl -p` |
 //! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), the [`attend`]ant of each program, root's [`shell`] |
 //! | `bin` | a folder: the guest programs that scenarios start |
-//! | `authorized_keys` | the one public key that may log in as root |
-//! | `host_key` | dropbear's private ed25519 host key, made for this run |
+//! | `control` | the channel by which the controller reaches this guest: `ssh`, or `serial` |
+//! | `authorized_keys` | with `ssh`: the one public key that may log in as root |
+//! | `host_key` | with `ssh`: dropbear's private ed25519 host key, made for this run |
 //!
-//! A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial console once SSH answers.
+//! With `ssh`, the boot script starts dropbear on the control NIC. With `serial` there is no such NIC, and it starts
+//! `witness agent` on [`AGENT_LINE`] instead. A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial
+//! console once SSH answers, or the agent's line is open.
 
 pub mod args;
 pub mod attend;
@@ -39,6 +42,9 @@ pub const SEED_DIR: &str = "/run/deadpeer";
 
 /// The witness on a booted guest; it comes with the seed.
 pub const WITNESS: &str = "/run/deadpeer/witness";
+
+/// The second serial line, which an agent listens on where the control channel is `serial`.
+pub const AGENT_LINE: &str = "/dev/ttyS1";
 
 /// Where our guest programs are on a booted guest; they come with the seed. On the guests' `PATH`.
 pub const PROGRAM_DIR: &str = "/run/deadpeer/bin";

@@ -14,7 +14,7 @@ use super::{Found, Options};
 use crate::cable::{Cable, LockstepCable, Port};
 use crate::embedded;
 use crate::error::{Context, Error, Result};
-use crate::image::{self, Image, Seed};
+use crate::image::{self, Control, Image, Seed};
 use crate::judge;
 use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
@@ -272,8 +272,7 @@ pub(super) fn seed(scenario: &Scenario, name: &str, host: &Host, control: Contro
             .filter_map(|name| Some((name, embedded::guest_program(name)?)))
             .collect(),
         sysctl: sysctl(host),
-        authorized_key: keys.client.authorized_line(),
-        host_key: keys.host.dropbear_file(),
+        control: Control::Ssh { authorized_key: keys.client.authorized_line(), host_key: keys.host.dropbear_file() },
     }
 }
 

@@ -13,6 +13,10 @@ pub enum Clock {
     /// with it; the HPET ticks in real nanoseconds, and needs no measuring. Likewise `no_timer_check`: the kernel would try
     /// whether timer interrupts arrive, and on a busy host conclude that they do not.
     Emulated,
+    /// Emulation in lockstep time. The time stamp counter counts the nanoseconds of the machine's virtual clock: 1 GHz exactly, which
+    /// the guest is told. What it would measure is off by some millionths, and it would correct what it was told by that a second
+    /// later, hence `pmtmr=0`: it has nothing to measure with.
+    Lockstep,
 }
 
 /// The kernel command line of a host.
@@ -20,13 +24,16 @@ pub enum Clock {
 /// - `mitigations=off`, `cryptomgr.notests`: nobody attacks a guest; self-tests take 0.45 s of an emulated boot.
 /// - `TERM=dumb`: the console is a log; an init that thinks it a terminal would write control sequences into it.
 /// - `panic=0`: a kernel that panicked stays dead and visible.
+/// - `random.trust_cpu=on`, in lockstep: the processor's random numbers are the seeded ones, and there are no others to wait for.
+/// - `root=/dev/pmem0`, in lockstep: a virtio disk answers when the host is ready, an NVDIMM is memory.
 #[must_use]
 pub fn kernel_parameters(init: Init, clock: Clock) -> String {
     let init = match init {
         Init::Sysvinit => "/sbin/init",
         Init::Systemd => "/lib/systemd/systemd",
     };
-    format!("{} init={init}", common(clock))
+    let root = if clock == Clock::Lockstep { " root=/dev/pmem0" } else { "" };
+    format!("{}{root} init={init}", common(clock))
 }
 
 /// The kernel command line that makes the initramfs say `deadpeer: probe ok` and power off: it needs neither
@@ -40,6 +47,7 @@ fn common(clock: Clock) -> String {
     let clock = match clock {
         Clock::Kvm => "",
         Clock::Emulated => " tsc=unstable clocksource=hpet nolapic_timer no_timer_check",
+        Clock::Lockstep => " tsc=reliable tsc_early_khz=1000000 pmtmr=0 random.trust_cpu=on",
     };
     format!("console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests{clock}")
 }
@@ -77,6 +85,11 @@ mod tests {
             kernel_parameters(Init::Systemd, Clock::Emulated),
             "console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests \
              tsc=unstable clocksource=hpet nolapic_timer no_timer_check init=/lib/systemd/systemd"
+        );
+        assert_eq!(
+            kernel_parameters(Init::Sysvinit, Clock::Lockstep),
+            "console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests \
+             tsc=reliable tsc_early_khz=1000000 pmtmr=0 random.trust_cpu=on root=/dev/pmem0 init=/sbin/init"
         );
     }
 

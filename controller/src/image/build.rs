@@ -73,7 +73,10 @@ fn steps(
         .ok_or_else(|| Error::broken("busybox-static did not bring its program"))?;
     let busybox = std::fs::read(busybox).broken(|| "cannot read busybox".to_owned())?;
     kernel.for_qemu(&folder.join(KERNEL), interrupted)?;
-    write(folder, INITRD, &initramfs::make(&busybox, &drivers::drivers(&kernel, recipe::DRIVERS, interrupted)?))?;
+    let always = drivers::drivers(&kernel, recipe::DRIVERS, interrupted)?;
+    let mut nvdimm = drivers::drivers(&kernel, recipe::NVDIMM_DRIVERS, interrupted)?;
+    nvdimm.retain(|driver| !always.contains(driver));
+    write(folder, INITRD, &initramfs::make(&busybox, &always, &nvdimm))?;
 
     say("making the guest disk");
     disk::make(&tree, &folder.join(DISK), &scratch, interrupted)?;

@@ -39,7 +39,7 @@ pub use boot::{Clock, kernel_parameters, probe_parameters, reboot_command, shutd
 pub use build::{SPACE_NEEDED, TOOLS};
 pub use cache::cache_folder;
 pub use lock::{Artefact, Lock, Package};
-pub use seed::{Seed, seed};
+pub use seed::{Control, Seed, seed};
 pub use store::{Entry, Image, Spec, ensure, list, remove};
 
 /// The id under which progress of images is told.

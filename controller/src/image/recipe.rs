@@ -37,6 +37,10 @@ pub(super) const ARCHITECTURE: &str = "amd64";
 /// The drivers that the initramfs loads, where they are not built into the kernel; what they depend on comes first.
 pub(super) const DRIVERS: &[&str] = &["virtio_pci", "virtio_blk", "virtio_net", "virtio-rng", "ext4", "af_packet"];
 
+/// What it loads besides where the root disk is an NVDIMM (`root=/dev/pmem0`), as in lockstep time. `nfit` finds the devices, and
+/// comes last: what drives them is there then.
+pub(super) const NVDIMM_DRIVERS: &[&str] = &["libnvdimm", "nd_btt", "nd_pmem", "nfit"];
+
 /// Size of the disk in MiB: about a third is used.
 pub(super) const DISK_MIB: u32 = 192;
 
@@ -260,7 +264,7 @@ pub(super) fn key(suite: &str) -> String {
     for text in [KERNEL_PACKAGE, APPLETS, INITRAMFS_INIT] {
         part(text.as_bytes());
     }
-    for list in [DRIVERS, MKE2FS, LEFT_OUT, KEPT] {
+    for list in [DRIVERS, NVDIMM_DRIVERS, MKE2FS, LEFT_OUT, KEPT] {
         part(list.join("\0").as_bytes());
     }
     for argument in mmdebstrap(suite) {

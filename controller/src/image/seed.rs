@@ -20,12 +20,26 @@ pub struct Seed {
     pub witness: Vec<u8>,
     /// The guest programs that scenarios start, likewise, by their names.
     pub programs: BTreeMap<&'static str, &'static [u8]>,
-    /// Kernel parameters by the names that sysctl(8) gives them, applied before SSH is up.
+    /// Kernel parameters by the names that sysctl(8) gives them, applied before the control channel is open.
     pub sysctl: BTreeMap<String, String>,
-    /// The one public key that may log in as root, one line as in sshd(8)'s `authorized_keys`.
-    pub authorized_key: String,
-    /// Dropbear's private host key, for this run alone (`remote::HostKey`).
-    pub host_key: Vec<u8>,
+    /// How the controller reaches it.
+    pub control: Control,
+}
+
+/// The channel by which the controller has a guest do things.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Control {
+    /// SSH, over a NIC that is for nothing else.
+    Ssh {
+        /// The one public key that may log in as root, one line as in sshd(8)'s `authorized_keys`.
+        authorized_key: String,
+        /// Dropbear's private host key, for this run alone (`remote::HostKey`).
+        host_key: Vec<u8>,
+    },
+    /// An agent on the second serial line. There are no keys: whoever holds the other end of that line is the controller. A network
+    /// with a host side would bring the host's time into a machine that lives in lockstep.
+    #[default]
+    Serial,
 }
 
 /// The seed as bytes to be appended to [`super::Image::initrd`]'s, as they are.
@@ -54,8 +68,15 @@ pub fn seed(seed: &Seed) -> Vec<u8> {
     for (name, bytes) in &seed.programs {
         archive.file(&format!("seed/bin/{name}"), 0o755, bytes);
     }
-    archive.file("seed/authorized_keys", 0o600, format!("{}\n", seed.authorized_key.trim_end()).as_bytes());
-    archive.file("seed/host_key", 0o600, &seed.host_key);
+    let control = match &seed.control {
+        Control::Ssh { authorized_key, host_key } => {
+            archive.file("seed/authorized_keys", 0o600, format!("{}\n", authorized_key.trim_end()).as_bytes());
+            archive.file("seed/host_key", 0o600, host_key);
+            "ssh\n"
+        }
+        Control::Serial => "serial\n",
+    };
+    archive.file("seed/control", 0o644, control.as_bytes());
     archive.file("seed/hostname", 0o644, format!("{}\n", seed.hostname).as_bytes());
     archive.file("seed/hosts", 0o644, hosts.as_bytes());
     archive.file("seed/routes", 0o644, routes.as_bytes());
@@ -84,8 +105,7 @@ mod tests {
             witness: b"\x7fELF".into(),
             programs: BTreeMap::from([("echo-server", b"\x7fELF too".as_slice())]),
             sysctl: BTreeMap::from([("net.ipv4.tcp_retries2".into(), "5".into())]),
-            authorized_key: "ssh-ed25519 AAAA run".into(),
-            host_key: vec![1; 83],
+            control: Control::Ssh { authorized_key: "ssh-ed25519 AAAA run".into(), host_key: vec![1; 83] },
         }
     }
 
@@ -104,10 +124,19 @@ mod tests {
             "seed/witness\0",
             "seed/bin/echo-server\0",
             "ELF too",
+            "seed/control\0",
+            "\0ssh\n",
             "ssh-ed25519 AAAA run\n",
         ] {
             assert!(text.contains(part), "{part:?} is missing in {text:?}");
         }
+    }
+
+    #[test]
+    fn a_guest_with_a_serial_line_is_given_no_keys() {
+        let bytes = seed(&Seed { control: Control::Serial, ..server() });
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.contains("\0serial\n") && !text.contains("key"), "{text:?}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) const GOOD: &str = r#"
 echo "I: downloading packages with apt..." >&2
 mkdir -p "$root/.deadpeer/kernel/boot" "$root/.deadpeer/kernel/lib/modules/6.0-fake/kernel" "$root/usr/bin"
 echo kernel >"$root/.deadpeer/kernel/boot/vmlinuz-6.0-fake"
-for m in virtio_pci virtio_blk virtio_net virtio-rng ext4 af_packet; do
+for m in virtio_pci virtio_blk virtio_net virtio-rng ext4 af_packet libnvdimm nd_btt nd_pmem nfit; do
 	echo "kernel/$m.ko"
 done >"$root/.deadpeer/kernel/lib/modules/6.0-fake/modules.builtin"
 echo busybox >"$root/usr/bin/busybox"

@@ -7,7 +7,7 @@
 
 mod lockstep;
 
-pub use lockstep::{Board, lockstep};
+pub use lockstep::{Board, Disk, lockstep};
 
 use super::Config;
 use crate::machine::{Accelerator, Mac};

@@ -9,6 +9,8 @@
 //! - `ioeventfd=off,tx=timer`: a NIC sends from a timer on the virtual clock, not when a thread of the host's gets round to it.
 //! - `-netdev hubport`: a backend without a host side; the plugin is its other end.
 //! - The console is a file, which goes on over all boots: written at once, it never makes the guest wait. A pipe that is full would.
+//!   So is what the agent on the second serial line says.
+//! - The disk is an NVDIMM, memory that is a file: written at once, too. What the guest synced is in it when QEMU is killed.
 //! - No virtio disk, no user network, no random numbers from the host: all of them answer when the host is ready.
 
 use super::{Arguments, SANDBOX, escape, nic};
@@ -22,6 +24,15 @@ const MACHINE: &str = "q35,hpet=off,smbus=off,sata=off,usb=off,vmport=off,i8042=
 /// The date at which every machine's clock begins.
 const DATE: &str = "2026-01-01T00:00:00";
 
+/// The disk of a machine in lockstep ([`super::super::lockstep::disk`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// The file: this machine's alone, written to.
+    pub file: PathBuf,
+    /// Its length in MiB, which is the NVDIMM's.
+    pub mib: u64,
+}
+
 /// What a machine in lockstep is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
@@ -33,8 +44,15 @@ pub struct Board {
     pub kernel: Option<(PathBuf, PathBuf, String)>,
     /// The addresses of its link NICs, link 0 first: three at most.
     pub links: Vec<Mac>,
+    /// Its disk, `/dev/pmem0` in the guest.
+    pub disk: Option<Disk>,
+    /// The file that is the flight recorder's memory, of [`super::RECORDER_MIB`].
+    pub recorder: Option<PathBuf>,
     /// The file that the console is written to; none: it has no console.
     pub console: Option<PathBuf>,
+    /// The file that the agent's serial line is written to, the one after the console's. Where there is one, what is typed goes to the
+    /// agent.
+    pub agent: Option<PathBuf>,
     /// All its chance.
     pub seed: u64,
     /// The plugin's file ([`super::super::lockstep::install`]).
@@ -53,20 +71,34 @@ pub fn lockstep(board: &Board) -> Vec<String> {
     args.add("-name", &board.name);
     args.add("-display", "none");
     args.add("-sandbox", SANDBOX);
-    args.add("-machine", MACHINE);
+    let nvdimm = if board.disk.is_some() { ",nvdimm=on" } else { "" };
+    args.add("-machine", format!("{MACHINE}{nvdimm}"));
     args.add("-accel", "tcg,thread=single");
     args.add("-icount", "shift=2,sleep=off");
     args.add("-cpu", "max");
     args.add("-smp", "1");
-    args.add("-m", board.memory.to_string());
+    match &board.disk {
+        Some(disk) => {
+            args.add("-m", format!("{0},slots=1,maxmem={1}M", board.memory, u64::from(board.memory) + disk.mib))
+        }
+        None => args.add("-m", board.memory.to_string()),
+    }
     args.add("-rtc", format!("base={DATE},clock=vm"));
     args.add("-seed", board.seed.to_string());
     if let Some((kernel, initrd, append)) = &board.kernel {
         args.kernel(kernel, initrd, append);
     }
-    if let Some(file) = &board.console {
-        args.add("-chardev", format!("file,id=console,append=on,path={}", escape(&file.display().to_string())));
-        args.add("-serial", "chardev:console");
+    if let Some(disk) = &board.disk {
+        args.nvdimm(disk);
+    }
+    if let Some(file) = &board.recorder {
+        args.recorder(file);
+    }
+    let lines = [("console", &board.console), ("agent", &board.agent)];
+    let lines: Vec<_> = lines.into_iter().filter_map(|(id, file)| Some((id, file.as_ref()?))).collect();
+    for (id, file) in &lines {
+        args.add("-chardev", format!("file,id={id},append=on,path={}", escape(&file.display().to_string())));
+        args.add("-serial", format!("chardev:{id}"));
     }
     let mut plugin = format!("file={},fd={}", escape(&board.plugin.display().to_string()), board.socket);
     for (number, mac) in board.links.iter().enumerate() {
@@ -75,8 +107,8 @@ pub fn lockstep(board: &Board) -> Vec<String> {
         args.nic(&name, &nic(number), *mac, ",ioeventfd=off,tx=timer,x-txtimer=1000");
         plugin.push_str(&format!(",net={name}"));
     }
-    if board.console.is_some() {
-        plugin.push_str(",serial=console");
+    if let Some((id, _)) = lines.last() {
+        plugin.push_str(&format!(",serial={id}"));
     }
     args.add("-plugin", plugin);
     if let Some(qmp) = board.qmp {
@@ -85,6 +117,15 @@ pub fn lockstep(board: &Board) -> Vec<String> {
         args.0.push("-S".to_owned());
     }
     args.0
+}
+
+impl Arguments {
+    /// Memory that outlives the machine, and that the guest has a block device of.
+    fn nvdimm(&mut self, disk: &Disk) {
+        let file = escape(&disk.file.display().to_string());
+        self.add("-object", format!("memory-backend-file,id=disk,share=on,mem-path={file},size={}M", disk.mib));
+        self.add("-device", "nvdimm,memdev=disk");
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +139,10 @@ mod tests {
             memory: 256,
             kernel: Some(("/cache/kernel".into(), "/runs/1/router.initrd".into(), "console=ttyS0 quiet".into())),
             links: vec![[0x02, 0xde, 0xad, 0, 0, 3], [0x02, 0xde, 0xad, 0, 1, 3]],
+            disk: Some(Disk { file: "/runs/1/router.disk".into(), mib: 192 }),
+            recorder: Some("/runs/1/router.1.recorder".into()),
             console: Some("/runs/1/router.console.log".into()),
+            agent: Some("/runs/1/router.agent".into()),
             seed: 42,
             plugin: "/runs/1/a,b/lockstep.so".into(),
             socket: 12,
@@ -112,13 +156,38 @@ mod tests {
         insta::assert_snapshot!(lines);
     }
 
+    fn bare() -> Board {
+        Board {
+            kernel: None,
+            links: vec![],
+            disk: None,
+            recorder: None,
+            console: None,
+            agent: None,
+            qmp: None,
+            ..board()
+        }
+    }
+
+    #[test]
+    fn what_is_typed_goes_to_the_agent_where_there_is_one() {
+        let lines = |board: Board| {
+            let plugin = lockstep(&board).pop().unwrap();
+            plugin.split_once(",serial=").map(|(_, id)| id.to_owned())
+        };
+        let console = Board { console: Some("/console".into()), ..bare() };
+        assert_eq!(lines(Board { agent: Some("/agent".into()), ..console.clone() }).as_deref(), Some("agent"));
+        assert_eq!(lines(console).as_deref(), Some("console"));
+        assert_eq!(lines(bare()), None);
+    }
+
     #[test]
     fn a_machine_that_is_bare_has_no_console_no_nic_and_runs_at_once() {
-        let bare = Board { kernel: None, links: vec![], console: None, qmp: None, ..board() };
-        let args = lockstep(&bare);
-        for option in ["-kernel", "-serial", "-chardev", "-netdev", "-device", "-mon", "-S"] {
+        let args = lockstep(&bare());
+        for option in ["-kernel", "-serial", "-chardev", "-netdev", "-object", "-device", "-mon", "-S"] {
             assert!(!args.iter().any(|arg| arg == option), "{option} in {args:?}");
         }
+        assert!(!args.iter().any(|arg| arg.contains("nvdimm") || arg.contains("maxmem")), "{args:?}");
         assert_eq!(args.last().unwrap(), "file=/runs/1/a,,b/lockstep.so,fd=12");
     }
 }
