@@ -20,8 +20,10 @@
 //!
 //! A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial console once SSH answers.
 
+pub mod agent;
 pub mod args;
 pub mod attend;
+mod behind;
 pub mod recorder;
 pub mod shell;
 pub mod signals;
