@@ -23,8 +23,10 @@
 //! `witness agent` on [`AGENT_LINE`] instead. A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial
 //! console once SSH answers, or the agent's line is open.
 
+pub mod agent;
 pub mod args;
 pub mod attend;
+mod behind;
 pub mod recorder;
 pub mod shell;
 pub mod signals;

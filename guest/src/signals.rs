@@ -39,6 +39,12 @@ pub fn restore_sigpipe() {
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
 }
 
+/// A signal's name without SIG, as in `KILL`; of a real-time signal, which has none, the number.
+#[must_use]
+pub fn name(number: c_int) -> String {
+    Signal::try_from(number).map_or(number.to_string(), |it| it.as_str().replacen("SIG", "", 1))
+}
+
 /// A handler that does nothing: the signal's only effect is to interrupt a system call.
 pub extern "C" fn only_interrupt(_: c_int) {}
 

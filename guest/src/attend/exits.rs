@@ -129,7 +129,7 @@ fn socket() -> Result<OwnedFd, Errno> {
 
 /// None: it is gone already.
 #[allow(unsafe_code)] // nix has no pidfd_open.
-fn pidfd(pid: Pid) -> Option<OwnedFd> {
+pub(crate) fn pidfd(pid: Pid) -> Option<OwnedFd> {
     // SAFETY: pidfd_open(2) takes two numbers and gives a descriptor that is nobody else's.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
     let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;

@@ -26,6 +26,7 @@ mod program;
 mod service;
 mod word;
 
+pub(crate) use exits::pidfd;
 pub use limits::{GROUPS, MEMORY_PERCENT, PROCESSES};
 pub use word::{Mark, Word};
 
@@ -146,7 +147,7 @@ fn stand_by() {
 
 /// Undoes [`stand_by`] and what Rust's run time does, so that a program begins as login would start it.
 #[allow(unsafe_code)] // As above.
-fn fresh_signals() {
+pub(crate) fn fresh_signals() {
     for usual in Signal::iterator().filter(|it| !matches!(it, Signal::SIGKILL | Signal::SIGSTOP)) {
         // SAFETY: the default disposition runs no code of ours. It cannot fail for a signal that exists.
         let _ = unsafe { signal(usual, SigHandler::SigDfl) };

@@ -1,7 +1,6 @@
 //! What the attendant tells the controller, as lines between those of the program.
 
 use crate::wrap::writen;
-use nix::sys::signal::Signal;
 use std::fmt;
 
 /// Begins each word. No text has it: ASCII calls it the record separator.
@@ -68,10 +67,7 @@ impl Word {
     #[must_use]
     pub fn of_status(status: i32) -> Self {
         if nix::libc::WIFSIGNALED(status) {
-            let number = nix::libc::WTERMSIG(status);
-            // Real-time signals have numbers only.
-            let name = Signal::try_from(number).map_or(number.to_string(), |it| it.as_str().replacen("SIG", "", 1));
-            Word::Killed(name)
+            Word::Killed(crate::signals::name(nix::libc::WTERMSIG(status)))
         } else {
             Word::Exited(nix::libc::WEXITSTATUS(status))
         }

@@ -1,7 +1,8 @@
-//! What the controller needs on a guest beside SSH: the kernel's testimony, an attendant for each program, root's shell.
+//! What the controller needs on a guest beside SSH, or in its place: the kernel's testimony, an attendant for each program, root's
+//! shell, the agent.
 
 use deadpeer_guest::wrap::{EX_USAGE, complain};
-use deadpeer_guest::{attend, shell, tell, witness};
+use deadpeer_guest::{agent, attend, shell, tell, witness};
 use std::process::exit;
 
 const HELP: &str = "\
@@ -9,11 +10,13 @@ usage: witness start
        witness attend [--service] MARK NAME -- COMMAND...
        witness become NAME
        witness tell
+       witness agent [DEVICE]
 
   start    has the kernel trace, and what it says copied to the flight recorder; returns when it traces
   attend   starts COMMAND and tells how it fares, in lines that begin with MARK
   become   what init executes for a service that `attend --service` asked it to start
   tell     prints what the kernel says of itself: boot id, carrier, how often that was lost
+  agent    has what the host says on DEVICE (/dev/ttyS1) carried out; returns when that line is open
 
 Under the name of `shell` it is root's shell.";
 
@@ -35,6 +38,8 @@ fn carry_out(name: &str, mut arguments: impl Iterator<Item = String>) -> i32 {
         Some("start") => witness::start(),
         // By the name alone, which `start` gives it.
         None if name == witness::SURVIVOR => witness::record(),
+        None if name == agent::AGENT => agent::run(),
+        Some("agent") => agent::start(arguments),
         Some("attend") => attend::attend(arguments),
         Some("become") => attend::become_service(arguments),
         Some("tell") => tell(),

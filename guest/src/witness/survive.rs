@@ -2,39 +2,22 @@
 //! witness's.
 
 use super::problem;
+use crate::behind::{spared_by_systemd, spared_by_sysvinit, spared_by_the_kernel};
 use crate::recorder::Record;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use std::fs;
 use std::io;
-use std::path::Path;
-
-/// Init's scripts spare whose process id is in a file here (Debian's initscripts: /etc/init.d/sendsigs).
-const OMIT: &str = "/run/sendsigs.omit.d";
 
 /// Takes leave of everything that could end this process, or keep it from running. What could not be done is told.
 pub(super) fn survive() -> Vec<Record> {
     let tries: [(&str, io::Result<()>); 5] = [
         ("signals", sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), None).map_err(io::Error::from)),
-        ("sendsigs", spared_by_sysvinit()),
+        ("sendsigs", spared_by_sysvinit("deadpeer-witness")),
         ("cgroup", spared_by_systemd()),
-        // Short of memory, the kernel ends others first: what it does to them is what is to be seen.
-        ("oom_score_adj", fs::write("/proc/self/oom_score_adj", "-1000")),
+        ("oom_score_adj", spared_by_the_kernel()),
         ("scheduling", first_in_line()),
     ];
     tries.into_iter().filter_map(|(what, done)| Some(problem(what, &done.err()?))).collect()
-}
-
-fn spared_by_sysvinit() -> io::Result<()> {
-    fs::create_dir_all(OMIT)?;
-    fs::write(Path::new(OMIT).join("deadpeer-witness"), format!("{}\n", std::process::id()))
-}
-
-/// Systemd stops a service with all that is in its group; in the root group is what belongs to no service. (Its last sweep
-/// spares by name: [`super::SURVIVOR`].)
-fn spared_by_systemd() -> io::Result<()> {
-    let procs = Path::new("/sys/fs/cgroup/cgroup.procs");
-    if procs.exists() { fs::write(procs, "0") } else { Ok(()) }
 }
 
 /// Before ordinary processes, however many there are: a program that forks without end must not keep its own deeds from being
