@@ -223,11 +223,13 @@ fn guests(
     let mut guests = IndexMap::new();
     for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
         let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
+        let control =
+            Control::Ssh { authorized_key: keys.client.authorized_line(), host_key: keys.host.dropbear_file() };
         let config = qemu::Config {
             name: name.clone(),
             memory: host.memory,
             kernel: image.kernel.clone(),
-            initrd: initrd(folder, name, image, &seed(scenario, name, host, &keys))?,
+            initrd: initrd(folder, name, image, &seed(scenario, name, host, control))?,
             base: image.disk.clone(),
             overlay: folder.private().join(format!("{name}.qcow2")),
             append: image::kernel_parameters(host.init, clock(accelerator)),
@@ -272,7 +274,7 @@ pub(super) fn seed(scenario: &Scenario, name: &str, host: &Host, control: Contro
             .filter_map(|name| Some((name, embedded::guest_program(name)?)))
             .collect(),
         sysctl: sysctl(host),
-        control: Control::Ssh { authorized_key: keys.client.authorized_line(), host_key: keys.host.dropbear_file() },
+        control,
     }
 }
 

@@ -209,7 +209,8 @@ impl Inner {
     /// A host's machine is no more: its number.
     fn forget(&mut self, host: &str) -> Option<Id> {
         if let Some(cable) = self.cable.as_mut() {
-            cable.unplug(host);
+            // There is such a host, or it would not have joined.
+            let _ = cable.machine_gone(host);
         }
         let station = self.stations.get_mut(host)?;
         if let Some(mut agent) = station.agent.take() {

@@ -1,6 +1,11 @@
 //! QEMU in lockstep time: the plugin's file, a machine's disk, and whether a QEMU can do it.
 
+mod ears;
+mod machine;
+
 pub use super::arguments::{Board, Disk, lockstep as arguments};
+pub use ears::Ears;
+pub use machine::{Company, Config, LockstepMachine};
 
 use super::Info;
 use crate::embedded::lockstep_plugin;
@@ -20,6 +25,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+/// The date of the lab's zero, since the Unix epoch: that of every machine's clock when it is switched on first.
+pub const DATE: Duration = Duration::from_secs(1_767_225_600);
 
 /// How long QEMU may take to start when it is tried: it takes 0.1 s.
 pub const PROBE_PATIENCE: Duration = Duration::from_secs(5);
