@@ -12,6 +12,8 @@
 //! waits for anybody. What goes wrong with the capture itself is told by [`Cable::fault`] and [`Cable::finish`], and the
 //! switch goes on.
 //!
+//! All this is real time. Machines in lockstep have a cable without a thread, a [`LockstepCable`]: the same switch with other hands.
+//!
 //! ```
 //! # fn main() -> deadpeer::error::Result<()> {
 //! use deadpeer::cable::{Cable, Port};
@@ -34,6 +36,7 @@ mod core;
 mod fate;
 mod held;
 mod jack;
+mod lockstep;
 mod port;
 mod rules;
 mod status;
@@ -41,6 +44,7 @@ mod switch;
 mod table;
 
 pub use jack::LONGEST_FRAME;
+pub use lockstep::LockstepCable;
 pub use port::Port;
 pub use rules::verdict;
 pub use status::Counts;
