@@ -2,7 +2,7 @@
 //! side dies.
 //!
 //! Dependencies point one way: `cli -> conductor -> {machine, cable, remote, image} -> witness ->
-//! timeline`, `machine -> time -> timeline`; `judge` and `report` read timelines and know nothing of machines; `scenario` is what
+//! timeline`, `{machine, cable} -> time -> timeline`; `judge` and `report` read timelines and know nothing of machines; `scenario` is what
 //! everybody may read. A room is entered by its `mod.rs` alone. The words used here (scenario, host,
 //! cable, program, step, witness, event, timeline, expectation, run) are those of `docs/how-it-works.md`.
 

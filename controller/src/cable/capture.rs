@@ -43,11 +43,12 @@ pub(super) struct Packet<'a> {
 }
 
 impl Capture {
-    /// Begins the capture at `path`, in place of what is there, with an interface per port.
-    pub(super) fn create(path: &Path, ports: &[Port]) -> Result<Self> {
+    /// Begins the capture at `path`, in place of what is there, with an interface per port. `about` is what its header says beside the
+    /// program's name ([`this_computer`], or nothing). All else in it is a function of the ports and of what is written: it has no date of its own.
+    pub(super) fn create(path: &Path, ports: &[Port], about: Vec<SectionHeaderOption<'static>>) -> Result<Self> {
         let cannot = || format!("cannot write the capture {}", path.display());
         let file = File::create(path).broken(cannot)?;
-        let block = PcapNgWriter::with_section_header(Vec::new(), section()).broken(cannot)?;
+        let block = PcapNgWriter::with_section_header(Vec::new(), section(about)).broken(cannot)?;
         let mut capture = Self { path: path.to_owned(), file, block, whole: 0 };
         for port in ports {
             capture.block.write_pcapng_block(interface(port, port.name(ports))).broken(cannot)?;
@@ -91,17 +92,19 @@ impl Capture {
     }
 }
 
-fn section() -> SectionHeaderBlock<'static> {
+/// What a header says of the computer that the frames were captured on.
+pub(super) fn this_computer() -> Vec<SectionHeaderOption<'static>> {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    SectionHeaderBlock {
-        endianness: Endianness::Little,
-        options: vec![
-            SectionHeaderOption::Hardware(Cow::Borrowed(std::env::consts::ARCH)),
-            SectionHeaderOption::OS(Cow::Owned(format!("Linux {}", release.trim()).trim_end().to_owned())),
-            SectionHeaderOption::UserApplication(Cow::Borrowed(concat!("deadpeer ", env!("CARGO_PKG_VERSION")))),
-        ],
-        ..SectionHeaderBlock::default()
-    }
+    vec![
+        SectionHeaderOption::Hardware(Cow::Borrowed(std::env::consts::ARCH)),
+        SectionHeaderOption::OS(Cow::Owned(format!("Linux {}", release.trim()).trim_end().to_owned())),
+    ]
+}
+
+fn section(mut options: Vec<SectionHeaderOption<'static>>) -> SectionHeaderBlock<'static> {
+    let program = concat!("deadpeer ", env!("CARGO_PKG_VERSION"));
+    options.push(SectionHeaderOption::UserApplication(Cow::Borrowed(program)));
+    SectionHeaderBlock { endianness: Endianness::Little, options, ..SectionHeaderBlock::default() }
 }
 
 fn interface(port: &Port, name: String) -> InterfaceDescriptionBlock<'_> {

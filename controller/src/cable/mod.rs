@@ -12,6 +12,8 @@
 //! waits for anybody. What goes wrong with the capture itself is told by [`Cable::fault`] and [`Cable::finish`], and the
 //! switch goes on.
 //!
+//! All this is real time. Machines in lockstep have a cable without a thread, a [`LockstepCable`]: the same switch with other hands.
+//!
 //! ```
 //! # fn main() -> deadpeer::error::Result<()> {
 //! use deadpeer::cable::{Cable, Port};
@@ -30,15 +32,20 @@
 //! ```
 
 mod capture;
+mod core;
 mod fate;
 mod held;
 mod jack;
+mod lockstep;
+mod port;
 mod rules;
 mod status;
 mod switch;
 mod table;
 
 pub use jack::LONGEST_FRAME;
+pub use lockstep::LockstepCable;
+pub use port::Port;
 pub use rules::verdict;
 pub use status::Counts;
 
@@ -46,12 +53,10 @@ use crate::error::{Context, Error, Result};
 use crate::runlog::belonging;
 use crate::scenario::Rule;
 use crate::timeline::Recorder;
-use crate::witness::wire::Mac;
 use capture::Capture;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use port::Ports;
 use status::Status;
-use std::collections::HashSet;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,30 +67,6 @@ use switch::{Command, Switch};
 
 /// How long the switch's thread may take to obey. It never waits for a machine, only for the disk.
 const OBEY_WITHIN: Duration = Duration::from_secs(30);
-
-/// A port of the switch: where one network card of one host is plugged in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Port {
-    /// The host it is for.
-    pub host: String,
-    /// The link it is on. A host has one port on a link at most.
-    pub link: u8,
-    /// The Ethernet address of that network card.
-    pub mac: Mac,
-    /// Its IP addresses: they tell where a packet is bound that goes by a router.
-    pub addresses: Vec<IpAddr>,
-}
-
-impl Port {
-    /// What the port is called in the capture: the host's name, or `router-eth1` where the host has several.
-    fn name(&self, all: &[Port]) -> String {
-        if all.iter().filter(|port| port.host == self.host).count() > 1 {
-            format!("{}-eth{}", self.host, self.link)
-        } else {
-            self.host.clone()
-        }
-    }
-}
 
 /// What the cable did, when it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +81,7 @@ pub struct Summary {
 #[derive(Debug)]
 pub struct Cable {
     path: PathBuf,
-    ports: Vec<Port>,
+    ports: Ports,
     commands: Sender<Command>,
     wake: Arc<EventFd>,
     status: Arc<Status>,
@@ -114,15 +95,14 @@ impl Cable {
     /// # Errors
     /// If a host is on a link twice or an address is, if the capture cannot be written, or if the system refuses a thread.
     pub fn start(recorder: Recorder, capture: &Path, ports: &[Port]) -> Result<Cable> {
-        let (mut places, mut addresses) = (HashSet::new(), HashSet::new());
-        for port in ports {
-            if !places.insert((&port.host, port.link)) || !addresses.insert(port.mac) {
-                let Port { host, link, .. } = port;
-                return Err(Error::broken(format!("host {host} is on link {link} twice, by its name or its address")));
-            }
-        }
+        let known = Ports::new(ports)?;
         let status = Arc::new(Status::default());
-        let switch = Switch::new(recorder, Capture::create(capture, ports)?, ports, Arc::clone(&status));
+        let switch = Switch::new(
+            recorder,
+            Capture::create(capture, ports, capture::this_computer())?,
+            ports,
+            Arc::clone(&status),
+        );
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .broken(|| "no event for the cable's thread".to_owned())?;
         let wake = Arc::new(wake);
@@ -132,7 +112,7 @@ impl Cable {
             .name("cable".to_owned())
             .spawn(belonging(move || switch.run(&inbox, &woken)))
             .broken(|| "no thread for the cable".to_owned())?;
-        Ok(Self { path: capture.to_owned(), ports: ports.to_vec(), commands, wake, status, thread: Some(thread) })
+        Ok(Self { path: capture.to_owned(), ports: known, commands, wake, status, thread: Some(thread) })
     }
 
     /// Puts a new cable into a host's port on a link, in place of the one that is there, and returns its other end for the
@@ -143,8 +123,7 @@ impl Cable {
     /// # Errors
     /// If there is no such host on that link, or no socket pair to be had.
     pub fn plug(&self, host: &str, link: u8) -> Result<OwnedFd> {
-        let port = self.ports.iter().position(|port| port.host == host && port.link == link);
-        let port = port.ok_or_else(|| self.unknown(&format!("{host} on link {link}")))?;
+        let port = self.ports.on_link(host, link)?;
         let (socket, theirs) = jack::cable()?;
         self.tell(|done| Command::Plug { port, socket, done })?;
         Ok(theirs)
@@ -157,7 +136,7 @@ impl Cable {
     /// # Errors
     /// If there is no such host.
     pub fn set_link(&self, host: &str, up: bool) -> Result<()> {
-        let ports = self.ports_of(host)?;
+        let ports = self.ports.of(host)?;
         self.tell(|done| Command::Link { ports, up, done })
     }
 
@@ -167,7 +146,7 @@ impl Cable {
     /// # Errors
     /// If there is no such host.
     pub fn sleep(&self, host: &str) -> Result<()> {
-        let ports = self.ports_of(host)?;
+        let ports = self.ports.of(host)?;
         self.tell(|done| Command::Sleep { ports, done })
     }
 
@@ -177,9 +156,7 @@ impl Cable {
     /// # Errors
     /// If a rule names a host that is not on the cable.
     pub fn set_rules(&self, rules: Vec<Rule>) -> Result<()> {
-        for host in rules.iter().flat_map(|rule| rule.from.iter().chain(&rule.to)) {
-            self.ports_of(host)?;
-        }
+        self.ports.know(&rules)?;
         self.tell(|done| Command::Rules { rules, done })
     }
 
@@ -205,17 +182,6 @@ impl Cable {
             Some(fault) => Err(fault),
             None => Ok(Summary { path: self.path.clone(), counts: self.frames() }),
         }
-    }
-
-    fn ports_of(&self, host: &str) -> Result<Vec<usize>> {
-        let ports: Vec<usize> =
-            self.ports.iter().enumerate().filter(|(_, port)| port.host == host).map(|(number, _)| number).collect();
-        if ports.is_empty() { Err(self.unknown(host)) } else { Ok(ports) }
-    }
-
-    fn unknown(&self, host: &str) -> Error {
-        let names: Vec<String> = self.ports.iter().map(|port| port.name(&self.ports)).collect();
-        Error::broken(format!("the cable has no host {host}")).detail(format!("there are {}", names.join(", ")))
     }
 
     /// Tells the thread to do something, and waits until it has.

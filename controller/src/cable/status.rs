@@ -1,4 +1,4 @@
-//! What the switch's thread tells the rest of the controller while it works.
+//! What the switch tells the rest of the controller while it works, in real time from a thread of its own.
 
 use crate::error::Error;
 use crate::timeline::Verdict;
@@ -22,7 +22,7 @@ pub struct Counts {
     pub late: u64,
 }
 
-/// Counts, and the first thing that went wrong. Shared between the thread and the handle.
+/// Counts, and the first thing that went wrong. Shared between the switch and its handle.
 #[derive(Debug, Default)]
 pub(super) struct Status(Mutex<(Counts, Option<Error>)>);
 

@@ -1,19 +1,18 @@
-//! The switch itself: one thread that waits for frames, commands and the time of frames held back.
+//! The switch of real time: one thread that waits for frames, commands and the time of frames held back.
 //!
 //! A frame goes this way: taken from its jack and stamped with the lab's clock; then, in the order of the stamps,
-//! decoded, judged by the rules for each destination, handed on, captured, recorded. One frame is done before the next is
-//! begun, so that capture and timeline have the same order, and an answer always comes after what it answers.
+//! decoded, judged by the rules for each destination, handed on, captured, recorded ([`Core`]). One frame is done before the next is
+//! begun, so that an answer always comes after what it answers.
 
-use super::capture::{Capture, Packet};
-use super::fate::{self, Fate};
+use super::Status;
+use super::capture::Capture;
+use super::core::{Arrival, Core, Hands};
+use super::fate::Fate;
 use super::held::Held;
 use super::jack::{Jack, LONGEST_FRAME, Received};
-use super::table::Table;
-use super::{Status, rules};
 use crate::error::Error;
-use crate::scenario::{Rule, RuleVerdict};
-use crate::timeline::{FrameKind, LabTime, Recorder, What};
-use crate::witness::wire::{Decoder, Mac};
+use crate::scenario::Rule;
+use crate::timeline::{LabTime, Recorder};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
@@ -45,94 +44,92 @@ pub(super) enum Command {
 
 /// The switch. It lives in its thread.
 pub(super) struct Switch {
-    recorder: Recorder,
-    jacks: Vec<Jack>,
-    /// What each port is called in the capture, and the link it is on.
-    names: Vec<String>,
-    links: Vec<u8>,
-    table: Table,
-    rules: Vec<Rule>,
-    held: Held,
-    decoder: Decoder,
-    /// None after it failed: the switch goes on without.
-    capture: Option<Capture>,
-    status: Arc<Status>,
-    /// Frames taken from their jacks, in the order of their stamps.
-    arrived: VecDeque<Arrival>,
-    /// How many frames were begun; the number of the last.
-    begun: u64,
-    buffer: Vec<u8>,
+    core: Core,
+    panel: Panel,
 }
 
-/// A frame, the port it came in by, and when.
-struct Arrival {
-    port: usize,
-    at: LabTime,
-    bytes: Arc<[u8]>,
+/// The jacks, and the frames that are neither in them nor handed on.
+struct Panel {
+    recorder: Recorder,
+    jacks: Vec<Jack>,
+    held: Held,
+    /// Frames taken from their jacks, in the order of their stamps.
+    arrived: VecDeque<Arrival>,
+    status: Arc<Status>,
+    buffer: Vec<u8>,
 }
 
 impl Switch {
     /// A switch for these hosts, without a cable in any port.
     pub(super) fn new(recorder: Recorder, capture: Capture, ports: &[super::Port], status: Arc<Status>) -> Self {
-        let of_port = |port: &super::Port| -> Vec<_> {
-            port.addresses.iter().map(|address| (port.host.clone(), *address)).collect()
-        };
-        let addresses: Vec<_> = ports.iter().flat_map(of_port).collect();
-        Self {
+        let core = Core::new(recorder.clone(), capture, ports, Arc::clone(&status));
+        let panel = Panel {
             recorder,
             jacks: ports.iter().map(|port| Jack::new(&port.host)).collect(),
-            names: ports.iter().map(|port| port.name(ports)).collect(),
-            links: ports.iter().map(|port| port.link).collect(),
-            table: Table::new(ports.iter().map(|port| (port.link, port.mac))),
-            rules: Vec::new(),
             held: Held::default(),
-            decoder: Decoder::new(ports.iter().map(|port| (port.host.clone(), port.mac))).with_addresses(addresses),
-            capture: Some(capture),
-            status,
             arrived: VecDeque::new(),
-            begun: 0,
+            status,
             buffer: vec![0; LONGEST_FRAME],
-        }
+        };
+        Self { core, panel }
     }
 
     /// Works until it is told to finish.
     pub(super) fn run(mut self, commands: &Receiver<Command>, wake: &EventFd) {
         loop {
-            let ready = match self.wait(wake) {
+            let ready = match self.panel.wait(wake) {
                 Ok(ready) => ready,
-                Err(errno) => return self.status.fault(Error::broken(format!("the cable cannot wait: {errno}"))),
+                Err(errno) => return self.panel.status.fault(Error::broken(format!("the cable cannot wait: {errno}"))),
             };
-            self.release();
+            self.panel.release();
             while let Ok(command) = commands.try_recv() {
                 self.settle();
                 match command {
                     Command::Plug { port, socket, done } => {
-                        self.jacks[port].plug(socket);
-                        self.table.forget(port);
+                        self.panel.jacks[port].plug(socket);
+                        self.core.replugged(port);
                         let _ = done.send(());
                     }
                     Command::Link { ports, up, done } => {
-                        ports.into_iter().for_each(|port| self.jacks[port].link(up));
+                        ports.into_iter().for_each(|port| self.panel.jacks[port].link(up));
                         let _ = done.send(());
                     }
                     Command::Sleep { ports, done } => {
-                        ports.into_iter().for_each(|port| self.jacks[port].sleep());
+                        ports.into_iter().for_each(|port| self.panel.jacks[port].sleep());
                         let _ = done.send(());
                     }
                     Command::Rules { rules, done } => {
-                        self.rules = rules;
+                        self.core.set_rules(rules);
                         let _ = done.send(());
                     }
-                    Command::Finish => return self.status.late(self.held.len()),
+                    Command::Finish => return self.panel.status.late(self.panel.held.len()),
                 }
             }
             for port in ready {
-                self.take(port);
+                self.panel.take(port);
             }
             self.forward_all();
         }
     }
 
+    /// Takes and forwards all that was sent before now, so that a command changes nothing for it.
+    fn settle(&mut self) {
+        self.panel.take_all(0..self.panel.jacks.len());
+        self.forward_all();
+    }
+
+    /// Forwards the frames that have arrived by now. Those that arrive meanwhile wait for the next turn, so that
+    /// machines that never stop sending cannot put off commands and frames that are due.
+    fn forward_all(&mut self) {
+        for _ in 0..self.panel.arrived.len() {
+            if let Some(arrival) = self.panel.arrived.pop_front() {
+                self.core.forward(&arrival, &mut self.panel);
+            }
+        }
+    }
+}
+
+impl Panel {
     /// Waits for frames, a command, or the time of a frame held back; the ports that have frames.
     fn wait(&self, wake: &EventFd) -> Result<Vec<usize>, Errno> {
         let plugged = || self.jacks.iter().enumerate().filter_map(|(port, jack)| Some((port, jack.fd()?)));
@@ -198,74 +195,22 @@ impl Switch {
             }
         }
     }
-
-    /// Takes and forwards all that was sent before now, so that a command changes nothing for it.
-    fn settle(&mut self) {
-        self.take_all(0..self.jacks.len());
-        self.forward_all();
-    }
-
-    /// Forwards the frames that have arrived by now. Those that arrive meanwhile wait for the next turn, so that
-    /// machines that never stop sending cannot put off commands and frames that are due.
-    fn forward_all(&mut self) {
-        for _ in 0..self.arrived.len() {
-            if let Some(arrival) = self.arrived.pop_front() {
-                self.forward(&arrival);
-            }
-        }
-    }
-
-    fn forward(&mut self, Arrival { port, at, bytes }: &Arrival) {
-        self.begun += 1;
-        let mut frame = self.decoder.decode(self.begun, &self.jacks[*port].name, bytes);
-        frame.link = self.links[*port];
-        let mut fates = Vec::new();
-        if !self.jacks[*port].linked() {
-            fates.push((*port, Fate::NoLink));
-        // A frame too short to say where it goes, goes nowhere.
-        } else if let (Some(destination), Some(source)) = (mac(bytes, 0), mac(bytes, 6)) {
-            self.table.learn(source, *port);
-            for to in self.table.destinations(destination, *port) {
-                fates.push((to, self.judge(*port, to, *at, bytes, &frame.kind)));
-            }
-        }
-        frame.verdict = fate::verdict(fates.iter().map(|(_, fate)| *fate));
-        let comment = fate::comment(fates.iter().map(|(to, fate)| (self.names[*to].as_str(), *fate)));
-        self.status.count(frame.verdict);
-        self.write(Packet { port: *port, at: self.recorder.clock().wall(*at), bytes, comment });
-        self.recorder.note_at(*at, What::Wire(Box::new(frame)));
-    }
-
-    /// Does with a frame, for one destination, what the rules say.
-    fn judge(&mut self, from: usize, to: usize, at: LabTime, bytes: &Arc<[u8]>, kind: &FrameKind) -> Fate {
-        match rules::verdict(&self.rules, &self.jacks[from].name, &self.jacks[to].name, kind) {
-            RuleVerdict::Pass => self.hand_on(to, bytes),
-            RuleVerdict::Drop => Fate::Dropped,
-            RuleVerdict::Delay(by) => {
-                self.held.hold(at.after(by), to, Arc::clone(bytes));
-                Fate::Held(by)
-            }
-        }
-    }
-
-    /// Hands a frame to a machine, after emptying its jack: sending to a dead machine discards its last words.
-    fn hand_on(&mut self, to: usize, bytes: &[u8]) -> Fate {
-        self.take_all(to..to + 1);
-        self.jacks[to].send(bytes)
-    }
-
-    fn write(&mut self, packet: Packet<'_>) {
-        if let Some(Err(error)) = self.capture.as_mut().map(|capture| capture.write(packet)) {
-            tracing::error!("{error}");
-            self.capture = None;
-            self.status.fault(error);
-        }
-    }
 }
 
-/// The address at `offset` of an Ethernet header, if the frame has a whole one: 14 bytes.
-fn mac(frame: &[u8], offset: usize) -> Option<Mac> {
-    frame.first_chunk::<14>()?.get(offset..offset + 6)?.try_into().ok()
+impl Hands for Panel {
+    fn linked(&self, port: usize) -> bool {
+        self.jacks[port].linked()
+    }
+
+    /// After emptying its jack: sending to a dead machine discards its last words.
+    fn hand_on(&mut self, port: usize, bytes: &Arc<[u8]>) -> Fate {
+        self.take_all(port..port + 1);
+        self.jacks[port].send(bytes)
+    }
+
+    fn hold(&mut self, port: usize, until: LabTime, bytes: &Arc<[u8]>) {
+        self.held.hold(until, port, Arc::clone(bytes));
+    }
 }
 
 #[cfg(test)]
@@ -273,7 +218,7 @@ fn mac(frame: &[u8], offset: usize) -> Option<Mac> {
 mod tests {
     use super::*;
     use crate::cable::{Port, jack};
-    use crate::timeline::{Clock, Verdict};
+    use crate::timeline::{Clock, Verdict, What};
     use nix::sys::socket::{MsgFlags, recv, send};
     use std::os::fd::AsRawFd;
 
@@ -283,12 +228,12 @@ mod tests {
         let ports =
             [1, 2].map(|n| Port { host: format!("host{n}"), link: 0, mac: [2, 0, 0, 0, 0, n], addresses: Vec::new() });
         let folder = tempfile::tempdir().unwrap();
-        let capture = Capture::create(&folder.path().join("wire.pcapng"), &ports).unwrap();
+        let capture = Capture::create(&folder.path().join("wire.pcapng"), &ports, Vec::new()).unwrap();
         let (sink, events) = std::sync::mpsc::channel();
         let mut switch = Switch::new(Recorder::new(Clock::start(), sink), capture, &ports, Arc::default());
         let [living, dying] = [0, 1].map(|port| {
             let (ours, theirs) = jack::cable().unwrap();
-            switch.jacks[port].plug(ours);
+            switch.panel.jacks[port].plug(ours);
             theirs
         });
         let frame = |from: u8, to: u8, n: u8| [2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 0x88, 0xb5, n];
@@ -298,7 +243,7 @@ mod tests {
             send(dying.as_raw_fd(), &frame(2, 1, n), MsgFlags::empty()).unwrap();
         }
         drop(dying);
-        assert!(switch.take(0));
+        assert!(switch.panel.take(0));
         switch.forward_all();
         switch.forward_all();
 

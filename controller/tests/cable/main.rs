@@ -1,4 +1,4 @@
-//! The cable with real socket pairs, whose other ends play the guests.
+//! The cable with real socket pairs, whose other ends play the guests; and that of lockstep time, which needs none.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -7,6 +7,7 @@ mod delay;
 mod forwarding;
 mod lab;
 mod links;
+mod lockstep;
 mod machines;
 mod recorded;
 mod rules;
