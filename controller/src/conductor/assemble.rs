@@ -28,7 +28,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Within which time what a kernel has traced must have come. A guest that does nothing says so every 0.1 s.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(3);
@@ -69,7 +69,7 @@ pub(super) fn conduct(
     phases: &mut Phases,
 ) -> Result<Carried> {
     let (sink, source) = std::sync::mpsc::channel();
-    let recorder = Recorder::new(clock, sink);
+    let recorder = Recorder::new(clock.clone(), sink);
     let cards = (0..).zip(&scenario.hosts).flat_map(|(n, (name, host))| {
         nics(host, n).into_iter().map(|(link, mac)| {
             let on_it = host.addresses.iter().filter(move |(address, _)| link_of(*address) == usize::from(link));
@@ -84,7 +84,7 @@ pub(super) fn conduct(
         own: &options.own,
         guests,
         cable,
-        watch: Watch::new(source, interrupt.clone())
+        watch: Watch::new(source, clock.clone(), interrupt.clone())
             .end_within(options.within)
             .write_to(EventWriter::create(&folder.file("events.jsonl"))?),
         kernels: Kernels::default(),
@@ -126,7 +126,7 @@ fn live(lab: &mut Lab<'_>) -> Result<()> {
 fn catch_up(lab: &mut Lab<'_>) -> Result<()> {
     let alive: Vec<&str> = lab.guests.values().filter(|it| it.machine.is_on()).map(|it| it.name.as_str()).collect();
     let now = lab.recorder.clock().now();
-    lab.watch.pass_time(Instant::now() + CATCH_UP_WITHIN, |_| lab.kernels.behind(&alive, now).is_empty())?;
+    lab.watch.pass_time(now.after(CATCH_UP_WITHIN), |_| lab.kernels.behind(&alive, now).is_empty())?;
     for host in lab.kernels.behind(&alive, now) {
         tracing::warn!("the kernel of host '{host}' was not heard to the end");
     }
@@ -139,10 +139,9 @@ fn settle(lab: &mut Lab<'_>) -> Result<()> {
     let scenario = lab.scenario;
     let timeline = lab.watch.timeline();
     if let Some(open) = judge::undecided_until(scenario, &timeline, lab.recorder.clock().now()) {
-        let until = lab.recorder.clock().instant(open);
         lab.reporter.began("settle", "waiting for the time windows of expectations to close");
-        let clock = lab.recorder.clock();
-        lab.watch.pass_time(until, |events| {
+        let clock = lab.recorder.clock().clone();
+        lab.watch.pass_time(open, |events| {
             let mut events = events.to_vec();
             events.sort_by_key(|e| e.at);
             judge::undecided_until(scenario, &events, clock.now()).is_none()

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Within which time a control channel must answer once the guest has said that it is up.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -117,12 +117,12 @@ impl Lab<'_> {
 
     /// Waits until these hosts, whose machines are starting, are up and their control channels answer.
     pub(super) fn await_boots(&mut self, hosts: &[String], mark: Mark, from: usize) -> Result<()> {
-        let began = Instant::now();
+        let began = self.recorder.clock().now();
         let (tell, deployed) = sync_channel(hosts.len().max(1));
         let mut opening = Vec::new();
         let mut waiting: Vec<String> = hosts.to_vec();
         while !waiting.is_empty() {
-            let left = self.boot_within.saturating_sub(began.elapsed());
+            let left = self.boot_within.saturating_sub(self.recorder.clock().now().since(began));
             let names = waiting.iter().map(|h| format!("'{h}'")).collect::<Vec<_>>().join(" and ");
             let booted = self
                 .watch
@@ -142,7 +142,8 @@ impl Lab<'_> {
         drop(tell);
         self.await_deployed(&deployed)?;
         for host in hosts {
-            self.reporter.done(host, format!("up after {:.1} s", began.elapsed().as_secs_f64()));
+            let took = self.recorder.clock().now().since(began);
+            self.reporter.done(host, format!("up after {:.1} s", took.as_secs_f64()));
         }
         self.phases.end(format!("deploy to {}", hosts.join(", ")), PhaseKind::Overhead);
         Ok(())
@@ -185,7 +186,7 @@ impl Lab<'_> {
                 Ok(result) => result?,
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
-                    self.watch.pass_time(Instant::now(), |_| true)?;
+                    self.watch.pass_time(LabTime(0), |_| true)?;
                 }
             }
         }
@@ -194,9 +195,10 @@ impl Lab<'_> {
     /// Lets what a host's kernel has traced by now be saved, before the machine ends: else nobody could say what did not
     /// happen until now.
     pub(super) fn hear_until_now(&mut self, host: &str) -> Result<()> {
-        let now = self.recorder.clock().now().after(HEARD_BEYOND);
+        let began = self.recorder.clock().now();
+        let now = began.after(HEARD_BEYOND);
         let kernels = &self.kernels;
-        self.watch.pass_time(Instant::now() + HEAR_WITHIN, |_| kernels.behind(&[host], now).is_empty())?;
+        self.watch.pass_time(began.after(HEAR_WITHIN), |_| kernels.behind(&[host], now).is_empty())?;
         if !self.kernels.behind(&[host], now).is_empty() {
             tracing::warn!("the kernel of host '{host}' was not heard to the end before that came");
         }

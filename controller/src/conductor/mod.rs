@@ -106,7 +106,7 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
     let (started, clock) = (SystemTime::now(), Clock::start());
     let folder = Folder::create(options.out.as_deref(), &scenario.name, &outcome::stamp(started))?;
     folder.write("scenario.yaml", scenario.source.as_bytes())?;
-    let _log = RunLog::open(&folder.file("controller.log"), clock)?;
+    let _log = RunLog::open(&folder.file("controller.log"), clock.clone())?;
     let found = find(scenario, options, reporter, interrupt, &mut phases);
     let carried = match &found {
         Ok(found) => assemble::conduct(scenario, options, reporter, interrupt, found, &folder, clock, &mut phases),

@@ -12,7 +12,7 @@ use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
 use deadpeer_guest::WITNESS;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Within which time an orderly shutdown or reboot by init must have brought the machine down. Debian's System V init waits 10 s
 /// between SIGTERM and SIGKILL (its `sendsigs`), systemd 90 s (systemd-system.conf(5), `DefaultTimeoutStopSec`).
@@ -32,13 +32,14 @@ impl Lab<'_> {
             let id = format!("step {}", index + 1);
             self.reporter.began(&id, text.clone());
             self.note_step(index, step, &text, StepEvent::Began);
-            let began = Instant::now();
+            let began = self.recorder.clock().now();
             if let Err(error) = self.carry_out(index, step) {
                 self.reporter.failed(&id, text.clone());
                 return Err(error.during(&format!("step {} ({text}, line {})", index + 1, step.line)));
             }
             self.note_step(index, step, &text, StepEvent::Done);
-            self.reporter.done(&id, format!("{text} ({:.1} s)", began.elapsed().as_secs_f64()));
+            let took = self.recorder.clock().now().since(began);
+            self.reporter.done(&id, format!("{text} ({:.1} s)", took.as_secs_f64()));
             self.phases.end(text, kind_of(&step.action));
         }
         Ok(())
@@ -89,7 +90,7 @@ impl Lab<'_> {
             Action::AwaitState { host, change, after, within } => {
                 self.await_state(index, host, change, *after, *within)
             }
-            Action::Pause(time) => self.watch.pass_time(Instant::now() + *time, |_| false),
+            Action::Pause(time) => self.watch.pass_time(self.recorder.clock().now().after(*time), |_| false),
         }
     }
 

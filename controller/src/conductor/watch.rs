@@ -1,15 +1,17 @@
 //! The conductor's eyes: collects every witness's events, waits for what a step needs, and notices faults.
 //!
 //! All waiting of a run happens here. A wait ends with what was awaited, or with an error that says what was awaited and
-//! what came instead: a fault of a machine that should be up, the user's interrupt, or the deadline.
+//! what came instead: a fault of a machine that should be up, the user's interrupt, or the deadline. Deadlines are on the lab's clock. In
+//! real time it goes by itself; in lockstep time, because somebody waits here ([`Pace`]).
 
 use super::interrupt::Interrupt;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::report::EventWriter;
 use crate::runlog::belonging;
-use crate::timeline::{Event, LabTime, MachineEvent, What};
+use crate::timeline::{Clock, Event, LabTime, MachineEvent, What};
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -22,10 +24,30 @@ const MOST_EVENTS: usize = 200_000;
 /// How long a broken control channel waits for the machine's own account of what happened.
 const SECOND_OPINION: Duration = Duration::from_millis(500);
 
+/// What lets time pass in a lab.
+#[derive(Debug, Clone)]
+pub(super) enum Pace {
+    /// It goes by itself.
+    Real,
+    /// All machines are granted some.
+    Lockstep(Arc<dyn Grant>),
+}
+
+/// Lets all machines of a lab go on.
+pub(super) trait Grant: std::fmt::Debug + Send + Sync {
+    /// Up to the next boundary, and to `limit` at most. What is witnessed on the way is recorded when this returns.
+    ///
+    /// # Errors
+    /// The lab broke.
+    fn grant(&self, limit: LabTime) -> Result<()>;
+}
+
 /// Collects the timeline and waits on it.
 #[derive(Debug)]
 pub(super) struct Watch {
     source: Receiver<Event>,
+    clock: Clock,
+    pace: Pace,
     interrupt: Interrupt,
     /// When the run must be over, and the time that it had.
     end: Option<(Instant, Duration)>,
@@ -60,9 +82,11 @@ impl Mark {
 }
 
 impl Watch {
-    pub(super) fn new(source: Receiver<Event>, interrupt: Interrupt) -> Self {
+    pub(super) fn new(source: Receiver<Event>, clock: Clock, interrupt: Interrupt) -> Self {
         Self {
             source,
+            clock,
+            pace: Pace::Real,
             interrupt,
             end: None,
             events: Vec::new(),
@@ -76,6 +100,12 @@ impl Watch {
     /// Writes every event to `writer`, too, in the order of arrival.
     pub(super) fn write_to(mut self, writer: EventWriter<File>) -> Self {
         self.written = Some(writer);
+        self
+    }
+
+    /// Time passes so.
+    pub(super) fn at(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -120,7 +150,7 @@ impl Watch {
         awaited: &str,
         mut wanted: impl FnMut(&Event) -> Option<T>,
     ) -> Result<T> {
-        let deadline = Instant::now() + within;
+        let deadline = self.clock.now().after(within);
         let mut next = mark.0;
         loop {
             while let Some(event) = self.events.get(next) {
@@ -130,15 +160,15 @@ impl Watch {
                 }
             }
             self.check()?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if self.clock.now() >= deadline {
                 return Err(Error::broken(format!("waited {within:?} for {awaited}, and it did not come")));
             }
-            self.receive(left.min(TICK));
+            self.receive_until(deadline);
         }
     }
 
-    /// Carries out something that blocks, on a thread of its own, while faults and the interrupt are watched.
+    /// Carries out something that blocks, on a thread of its own, while faults and the interrupt are watched. In lockstep time, on this
+    /// one: what it waits for comes because it waits, at a time that depends on nothing else.
     ///
     /// # Errors
     /// Its own error, or the fault or interrupt that came first. The thread is left to end by its own deadline then.
@@ -146,6 +176,17 @@ impl Watch {
         &mut self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        if let Pace::Lockstep(_) = self.pace {
+            let done = work();
+            self.mark();
+            return match (done, self.check()) {
+                (done, Ok(())) => done,
+                (Err(error), Err(fault)) if fault.kind != Kind::Interrupted => {
+                    Err(fault.detail(format!("and so: {}", error.fact)))
+                }
+                (_, Err(fault)) => Err(fault),
+            };
+        }
         let (done, result) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(belonging(move || done.send(work())));
         self.result(&result)
@@ -170,14 +211,13 @@ impl Watch {
     }
 
     /// Lets time pass until `until`, or until `enough` says that it need not.
-    pub(super) fn pass_time(&mut self, until: Instant, mut enough: impl FnMut(&[Event]) -> bool) -> Result<()> {
+    pub(super) fn pass_time(&mut self, until: LabTime, mut enough: impl FnMut(&[Event]) -> bool) -> Result<()> {
         loop {
             self.check()?;
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || enough(&self.events) {
+            if self.clock.now() >= until || enough(&self.events) {
                 return Ok(());
             }
-            self.receive(left.min(TICK));
+            self.receive_until(until);
         }
     }
 
@@ -191,6 +231,9 @@ impl Watch {
 
     /// The machine's own account is better than "the connection was cut": gives it a moment to come.
     fn second_opinion(&mut self, error: Error) -> Error {
+        if let Pace::Lockstep(_) = self.pace {
+            return error; // all that is to be said was said at the boundary
+        }
         let deadline = Instant::now() + SECOND_OPINION;
         while Instant::now() < deadline && !self.interrupt.raised() {
             match self.fault.take() {
@@ -214,6 +257,17 @@ impl Watch {
             Some(Fault::Symptom(error)) => Err(self.second_opinion(error)),
             None => Ok(()),
         }
+    }
+
+    /// Takes what comes next, or lets some time pass, until then at most.
+    fn receive_until(&mut self, until: LabTime) {
+        let Pace::Lockstep(grant) = self.pace.clone() else {
+            return self.receive(until.since(self.clock.now()).min(TICK));
+        };
+        if let Err(error) = grant.grant(until) {
+            self.fault = Some(Fault::Cause(error));
+        }
+        self.mark();
     }
 
     fn receive(&mut self, within: Duration) {

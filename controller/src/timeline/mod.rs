@@ -9,7 +9,7 @@ mod event;
 mod kernel;
 mod segment;
 
-pub use clock::{Clock, LabTime};
+pub use clock::{Clock, Hand, LabTime};
 pub use event::{Ended, Event, MachineEvent, ProgramEvent, StepEvent, What};
 pub use kernel::{
     Call, CallResult, Connection, Descriptor, DescriptorKind, Disposition, KernelAccount, KernelEvent, KernelFact,
@@ -35,8 +35,8 @@ impl Recorder {
 
     /// The lab's clock.
     #[must_use]
-    pub fn clock(&self) -> Clock {
-        self.clock
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Records `what` as happening now.

@@ -103,7 +103,7 @@ impl Lab {
             mac: mac(name),
             addresses: Vec::new(),
         });
-        let cable = Cable::start(Recorder::new(clock, sink), capture, &ports).unwrap();
+        let cable = Cable::start(Recorder::new(clock.clone(), sink), capture, &ports).unwrap();
         Self { cable, events, clock, folder, guests: HashMap::new(), rules: Vec::new() }
     }
 

@@ -7,7 +7,12 @@ use std::sync::mpsc::channel;
 fn watch() -> (Recorder, Watch, Interrupt) {
     let (sink, source) = channel();
     let interrupt = Interrupt::default();
-    (Recorder::new(Clock::start(), sink), Watch::new(source, interrupt.clone()), interrupt)
+    let clock = Clock::start();
+    (Recorder::new(clock.clone(), sink), Watch::new(source, clock, interrupt.clone()), interrupt)
+}
+
+fn soon(watch: &Watch, within: Duration) -> LabTime {
+    watch.clock.now().after(within)
 }
 
 fn machine(event: MachineEvent) -> What {
@@ -45,10 +50,10 @@ fn the_deadline_says_what_was_awaited() {
 fn the_end_of_a_guarded_machine_is_a_fault_and_of_another_is_not() {
     let (recorder, mut watch, _) = watch();
     recorder.note(died());
-    assert!(watch.pass_time(Instant::now() + Duration::from_millis(50), |_| false).is_ok());
+    assert!(watch.pass_time(soon(&watch, Duration::from_millis(50)), |_| false).is_ok());
     watch.guard("server");
     recorder.note(died());
-    let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+    let error = watch.pass_time(soon(&watch, Duration::from_secs(5)), |_| false).unwrap_err();
     assert!(error.fact.contains("ended by itself"), "{error}");
     assert_eq!(error.detail.as_deref(), Some("last words"));
 }
@@ -60,9 +65,9 @@ fn a_reset_after_a_reset_is_no_fault_until_the_host_is_up() {
     watch.guard_restart("server");
     recorder.note(reset());
     recorder.note(machine(MachineEvent::Booted { boot_id: "b".into(), kernel: "k".into() }));
-    assert!(watch.pass_time(Instant::now() + Duration::from_millis(50), |_| false).is_ok());
+    assert!(watch.pass_time(soon(&watch, Duration::from_millis(50)), |_| false).is_ok());
     recorder.note(reset());
-    let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+    let error = watch.pass_time(soon(&watch, Duration::from_secs(5)), |_| false).unwrap_err();
     assert!(error.fact.contains("reset unasked"), "{error}");
 }
 
@@ -70,7 +75,7 @@ fn a_reset_after_a_reset_is_no_fault_until_the_host_is_up() {
 fn the_interrupt_ends_a_wait_and_blocking_work() {
     let (_recorder, mut watch, interrupt) = watch();
     interrupt.raise();
-    assert_eq!(watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err().fact, "interrupted");
+    assert_eq!(watch.pass_time(soon(&watch, Duration::from_secs(5)), |_| false).unwrap_err().fact, "interrupted");
     let (_never, gate) = channel::<()>();
     let work =
         watch.perform(move || gate.recv_timeout(Duration::from_secs(5)).map_err(|e| Error::broken(e.to_string())));
@@ -84,10 +89,10 @@ fn a_channel_lost_with_its_machine_is_explained_by_the_machine_and_one_lost_alon
     watch.guard("server");
     recorder.note(lost());
     recorder.note(died());
-    let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+    let error = watch.pass_time(soon(&watch, Duration::from_secs(5)), |_| false).unwrap_err();
     assert!(error.fact.contains("ended by itself"), "{error}");
     recorder.note(lost());
-    let error = watch.pass_time(Instant::now() + Duration::from_secs(5), |_| false).unwrap_err();
+    let error = watch.pass_time(soon(&watch, Duration::from_secs(5)), |_| false).unwrap_err();
     assert!(error.fact.contains("control channel to host 'server' was cut"), "{error}");
 }
 
