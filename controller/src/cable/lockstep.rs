@@ -40,7 +40,7 @@ use std::time::Duration;
 /// let (sink, events) = std::sync::mpsc::channel();
 /// let folder = tempfile::tempdir().unwrap();
 /// let port = Port { host: "client".to_owned(), link: 0, mac: [2, 0, 0, 0, 0, 1], addresses: Vec::new() };
-/// let recorder = Recorder::new(Clock::start(), sink);
+/// let recorder = Recorder::new(Clock::lockstep(Duration::ZERO).0, sink);
 /// let capture = folder.path().join("wire.pcapng");
 /// let mut cable = LockstepCable::new(recorder, &capture, &[port], Duration::from_millis(1))?;
 /// cable.set_link("client", false)?; // and `cable.plug("client", 0, nic)` when a machine is switched on

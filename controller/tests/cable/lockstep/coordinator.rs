@@ -1,6 +1,6 @@
 //! The cable as the coordinator of lockstep time uses it, with plugins that are made up.
 
-use super::{AT_END, AT_SWITCH, LATENCY, Nic, join, ports};
+use super::{AT_END, AT_SWITCH, DATE, LATENCY, Nic, join, ports};
 use crate::lab::{frame, mac};
 use deadpeer::cable::LockstepCable;
 use deadpeer::time::lockstep::{Lockstep, protocol};
@@ -23,7 +23,7 @@ fn report(now: u64, sent: &[(u64, Vec<u8>)]) -> Vec<u8> {
 fn a_frame_gets_from_one_machine_to_another_at_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let (sink, events) = channel();
-    let recorder = Recorder::new(Clock::start(), sink);
+    let recorder = Recorder::new(Clock::lockstep(DATE).0, sink);
     let mut cable = LockstepCable::new(recorder, &folder.path().join("wire.pcapng"), &ports(), LATENCY).unwrap();
     let mut lockstep = Lockstep::new(LATENCY, Duration::from_secs(10)).unwrap();
     let [mut client, mut server] = ["client", "server"].map(|host| {

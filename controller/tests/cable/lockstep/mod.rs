@@ -9,7 +9,7 @@ use crate::lab::mac;
 use deadpeer::cable::{LockstepCable, Port};
 use deadpeer::error::Result;
 use deadpeer::time::lockstep::{Id, Lockstep, Port as Nic, Sent, Wire, protocol};
-use deadpeer::timeline::{Clock, Event, Frame, LabTime, Recorder, Verdict, What};
+use deadpeer::timeline::{Clock, Event, Frame, Hand, LabTime, Recorder, Verdict, What};
 use std::collections::HashMap;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -20,6 +20,9 @@ use tempfile::TempDir;
 
 /// An odd number of nanoseconds: 500 to the switch and 501 from there.
 const LATENCY: Duration = Duration::from_nanos(1001);
+
+/// The date of the clock's zero.
+const DATE: Duration = Duration::from_secs(1_000_000_000);
 
 /// When a frame that is sent at zero is at the switch, and at its end.
 const AT_SWITCH: u64 = 500;
@@ -32,7 +35,7 @@ type Delivered = (Nic, u64, u8);
 struct Lab {
     cable: LockstepCable,
     events: Receiver<Event>,
-    clock: Clock,
+    hand: Hand,
     folder: TempDir,
     machines: Machines,
     /// The present machine of each host.
@@ -42,10 +45,10 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (clock, (sink, events)) = (Clock::start(), channel());
+        let ((clock, hand), (sink, events)) = (Clock::lockstep(DATE), channel());
         let recorder = Recorder::new(clock, sink);
         let cable = LockstepCable::new(recorder, &folder.path().join("wire.pcapng"), &ports(), LATENCY).unwrap();
-        let mut lab = Self { cable, events, clock, folder, machines: Machines::new(), nics: HashMap::new() };
+        let mut lab = Self { cable, events, hand, folder, machines: Machines::new(), nics: HashMap::new() };
         for host in ["client", "server", "router"] {
             lab.switch_on(host);
         }
@@ -120,5 +123,5 @@ fn join(lockstep: &mut Lockstep) -> (Id, UnixStream) {
 
 /// A cable that records to nobody.
 fn unheard(capture: &Path, ports: &[Port]) -> Result<LockstepCable> {
-    LockstepCable::new(Recorder::new(Clock::start(), channel().0), capture, ports, LATENCY)
+    LockstepCable::new(Recorder::new(Clock::lockstep(DATE).0, channel().0), capture, ports, LATENCY)
 }
