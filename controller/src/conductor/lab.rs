@@ -176,11 +176,12 @@ impl Lab<'_> {
     ) -> Result<Receiver<Result<Opened>>> {
         let recorder = self.recorder.clone();
         let needed = deploy::needed(self.scenario, self.own, &booted.host, from);
+        let world = self.world.clone();
         let guest = self.guest(&booted.host)?;
         guest.boot_ids.push(booted.boot_id.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
-        if let Some(world) = &self.world {
+        if let Some(world) = world {
             let session = Arc::new(world.session(&host)?);
             self.watch.perform(move || {
                 // There is room for both.

@@ -29,6 +29,7 @@ impl Lab<'_> {
         for (index, step) in self.scenario.steps.iter().enumerate() {
             let text = step.action.to_string();
             let id = format!("step {}", index + 1);
+            self.watch.part()?;
             self.reporter.began(&id, text.clone());
             self.note_step(index, step, &text, StepEvent::Began);
             let began = self.recorder.clock().now();

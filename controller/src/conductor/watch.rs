@@ -210,6 +210,16 @@ impl Watch {
         }
     }
 
+    /// Makes what begins now later than all that was witnessed before. In real time it is so by itself; at a boundary of lockstep time
+    /// the clock stands still.
+    pub(super) fn part(&mut self) -> Result<()> {
+        if let Pace::Lockstep(grant) = &self.pace {
+            grant.grant(self.clock.now().after(Duration::from_nanos(1)))?;
+        }
+        self.mark();
+        self.check()
+    }
+
     /// Lets time pass until `until`, or until `enough` says that it need not.
     pub(super) fn pass_time(&mut self, until: LabTime, mut enough: impl FnMut(&[Event]) -> bool) -> Result<()> {
         loop {

@@ -16,6 +16,7 @@ use crate::timeline::{Ended, Hand, LabTime, MachineEvent, Recorder, What};
 use crate::witness::kernel::Look;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -26,15 +27,14 @@ const STRIDE: Duration = Duration::from_secs(1);
 /// Why programs and callers of a host are lost whose machine is gone.
 const GONE: &str = "the machine is gone";
 
-/// All machines of a lab, and what is between them and the controller. Cheap to share.
-#[derive(Debug)]
-pub(super) struct World {
-    inner: Mutex<Inner>,
-    itself: Weak<World>,
-}
+/// The same of a host that boots again.
+const REBOOTS: &str = "the machine was reset";
 
-#[derive(Debug)]
+/// All machines of a lab, and what is between them and the controller. Cheap to share.
+pub(super) struct World(Mutex<Inner>);
+
 struct Inner {
+    itself: Weak<World>,
     lockstep: Lockstep,
     cable: Option<LockstepCable>,
     hand: Hand,
@@ -46,7 +46,6 @@ struct Inner {
 }
 
 /// A host's place in the world.
-#[derive(Debug)]
 struct Station {
     /// The link of each of its NICs.
     links: Vec<u8>,
@@ -55,6 +54,12 @@ struct Station {
     agent: Option<Agent>,
     /// Until the conductor takes it.
     session: Option<Session>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").finish_non_exhaustive()
+    }
 }
 
 impl World {
@@ -66,8 +71,11 @@ impl World {
         interrupt: Interrupt,
     ) -> Arc<Self> {
         let (stations, looks) = (IndexMap::new(), BTreeMap::new());
-        let inner = Inner { lockstep, cable: Some(cable), hand, recorder, interrupt, stations, looks };
-        Arc::new_cyclic(|itself| Self { inner: Mutex::new(inner), itself: itself.clone() })
+        let cable = Some(cable);
+        Arc::new_cyclic(|itself| {
+            let itself = itself.clone();
+            Self(Mutex::new(Inner { itself, lockstep, cable, hand, recorder, interrupt, stations, looks }))
+        })
     }
 
     /// One more host, whose machine is off; its NICs are on these links.
@@ -112,7 +120,7 @@ impl World {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,15 +147,23 @@ impl Company for World {
     fn join(&self, host: &str, socket: UnixStream) -> Result<()> {
         let mut inner = self.inner();
         let machine = inner.lockstep.join(host, socket)?;
-        let (session, agent) = Session::over(Arc::new(Stride(self.itself.clone())));
+        let itself = inner.itself.clone();
         let station = inner.station(host)?;
-        (station.machine, station.agent, station.session) = (Some(machine), Some(agent), Some(session));
+        station.machine = Some(machine);
+        station.anew(&itself);
         let links = station.links.clone();
         let cable = inner.cable()?;
         for (nic, link) in (0..).zip(links) {
             cable.plug(host, link, Port { machine, nic })?;
         }
         cable.sleep(host)
+    }
+
+    fn pause(&self, host: &str) -> Result<()> {
+        let mut inner = self.inner();
+        let machine = inner.station(host)?.machine;
+        let machine = machine.ok_or_else(|| Error::broken(format!("the machine of '{host}' is off")))?;
+        inner.lockstep.pause(machine)
     }
 
     fn leave(&self, host: &str) {
@@ -159,6 +175,17 @@ impl Company for World {
         if let Some(machine) = inner.forget(host) {
             inner.lockstep.leave(machine);
         }
+    }
+}
+
+impl Station {
+    /// A control channel for the boot that comes, in place of that of the last one.
+    fn anew(&mut self, world: &Weak<World>) {
+        if let Some(mut agent) = self.agent.take() {
+            agent.lost(REBOOTS);
+        }
+        let (session, agent) = Session::over(Arc::new(Stride(world.clone())));
+        (self.agent, self.session) = (Some(agent), Some(session));
     }
 }
 
@@ -195,7 +222,13 @@ impl Inner {
         let now = self.lockstep.now();
         let Some(station) = self.stations.get_mut(host) else { return Ok(()) };
         let Some(machine) = station.machine else { return Ok(()) };
-        let events = station.ears.console()?;
+        let mut events = station.ears.hypervisor()?;
+        if events.iter().any(|event| matches!(event, MachineEvent::Reset { .. })) {
+            station.anew(&self.itself);
+        }
+        // Its departure is told with the boundary at which it is missed.
+        events.retain(|event| matches!(event, MachineEvent::Reset { .. }));
+        events.extend(station.ears.console()?);
         let said = station.ears.agent()?;
         let broken = |e: Error| e.during(&format!("talking to the agent of host '{host}'"));
         let typed = station.agent.as_mut().map_or_else(|| Ok(Vec::new()), |agent| agent.turn(now, &said)).map_err(broken)?;

@@ -2,6 +2,7 @@
 
 mod ears;
 mod machine;
+mod monitor;
 
 pub use super::arguments::{Board, Disk, lockstep as arguments};
 pub use ears::Ears;

@@ -4,15 +4,20 @@
 //! boundary, where it stands still and all that it has said is in its files. So when it is heard does not depend on how busy this
 //! computer is.
 
+use super::ears::Ears;
+use super::monitor::Monitor;
 use super::{Board, Disk, arguments};
 use crate::error::{Context, Error, Result};
 use crate::machine::console::Tail;
+use crate::machine::qemu::arguments::nic;
 use crate::machine::qemu::recordings::Recordings;
 use crate::machine::{Link, Mac, Machine};
 use crate::process::{self, Child, DEATH};
 use crate::timeline::{Ended, MachineEvent, Recorder, What};
 use command_fds::CommandFdExt;
 use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -21,8 +26,10 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::ears::Ears;
+/// How long QEMU may take to answer.
+const PATIENCE: Duration = crate::machine::qemu::PATIENCE;
 
 /// How much of QEMU's standard error is shown.
 const WORDS_SHOWN: u64 = 4000;
@@ -34,6 +41,12 @@ pub trait Company: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// It does not.
     fn join(&self, host: &str, socket: UnixStream) -> Result<()>;
+
+    /// Stops the machine of this host where it stands, so that its QEMU answers QMP. It goes on when it is told to over QMP.
+    ///
+    /// # Errors
+    /// It is gone.
+    fn pause(&self, host: &str) -> Result<()>;
 
     /// The machine of this host is dead.
     fn leave(&self, host: &str);
@@ -92,12 +105,14 @@ pub struct LockstepMachine {
     tail: Tail,
     life: Arc<Mutex<Option<Life>>>,
     recordings: Recordings,
+    unplugged: BTreeSet<usize>,
 }
 
 /// A QEMU process, from its start on.
 #[derive(Debug)]
 pub(super) struct Life {
     child: Child,
+    pub(super) monitor: Monitor,
     stderr: File,
     /// The guest has switched it off, or it was seen to be gone.
     pub(super) over: bool,
@@ -126,7 +141,8 @@ impl LockstepMachine {
         let (tail, life) = (Tail::default(), Arc::default());
         let ears = Ears::new(&config, tail.clone(), Arc::clone(&life));
         let recordings = Recordings::new(config.witnessed.then(|| config.private.clone()), &config.name);
-        (Self { config, qemu, recorder, company, tail, life, recordings }, ears)
+        let unplugged = BTreeSet::new();
+        (Self { config, qemu, recorder, company, tail, life, recordings, unplugged }, ears)
     }
 
     fn life(&self) -> MutexGuard<'_, Option<Life>> {
@@ -137,7 +153,8 @@ impl LockstepMachine {
         let config = &self.config;
         let fact = || format!("cannot prepare QEMU for '{}'", config.name);
         let (ours, theirs) = UnixStream::pair().broken(fact)?;
-        let theirs = OwnedFd::from(theirs);
+        let (asking, answering) = UnixStream::pair().broken(fact)?;
+        let (theirs, answering) = (OwnedFd::from(theirs), OwnedFd::from(answering));
         let power_ons = u64::try_from(self.recordings.power_ons()).unwrap_or_default();
         let board = Board {
             name: config.name.clone(),
@@ -151,16 +168,17 @@ impl LockstepMachine {
             seed: config.seed.wrapping_add(power_ons),
             plugin: config.plugin.clone(),
             socket: theirs.as_raw_fd(),
-            qmp: None,
+            qmp: Some(answering.as_raw_fd()),
         };
         let stderr = tempfile::tempfile().broken(fact)?;
         let mut command = Command::new(&self.qemu);
         command.args(arguments(&board)).env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(stderr.try_clone().broken(fact)?).preserved_fds(vec![theirs]);
+        command.stderr(stderr.try_clone().broken(fact)?).preserved_fds(vec![theirs, answering]);
         let child = process::spawn(command, |_| ())?;
         let pid = child.pid();
         let pid_file = config.pid_file();
-        *self.life() = Some(Life { child, stderr, over: false });
+        let monitor = Monitor::new(&config.name, asking, PATIENCE)?;
+        *self.life() = Some(Life { child, monitor, stderr, over: false });
         tracing::info!(host = config.name, pid, "QEMU was started");
         std::fs::write(&pid_file, format!("{pid}\n")).broken(|| format!("cannot write {}", pid_file.display()))?;
         Ok(ours)
@@ -170,10 +188,36 @@ impl LockstepMachine {
         self.recorder.note(What::Machine { host: self.config.name.clone(), event });
     }
 
-    fn cannot(&self, what: &str) -> Error {
-        Error::broken(format!("cannot {what} '{}' in lockstep time yet", self.config.name))
-            .help("Run the scenario in real time: --time real")
+    /// Lets the machine go from where it stands still since its start.
+    fn go(&mut self) -> Result<()> {
+        let unplugged: Vec<usize> = self.unplugged.range(..self.config.links.len()).copied().collect();
+        self.ask(|monitor| {
+            monitor.greet()?;
+            unplugged.iter().try_for_each(|link| set_link(monitor, *link, false))?;
+            monitor.tell("cont", Value::Null).map(drop)
+        })
     }
+
+    /// Pauses the machine, has QEMU do something, and lets it go on.
+    fn paused(&mut self, work: impl FnOnce(&mut Monitor) -> Result<()>) -> Result<()> {
+        self.company.pause(&self.config.name)?;
+        self.ask(|monitor| {
+            monitor.stopped()?;
+            work(monitor)?;
+            monitor.tell("cont", Value::Null).map(drop)
+        })
+    }
+
+    fn ask(&mut self, work: impl FnOnce(&mut Monitor) -> Result<()>) -> Result<()> {
+        let mut life = lock(&self.life);
+        let life = life.as_mut().filter(|life| !life.over);
+        let life = life.ok_or_else(|| Error::broken(format!("the machine of '{}' is off", self.config.name)))?;
+        work(&mut life.monitor).map_err(|error| error.detail(life.words()))
+    }
+}
+
+fn set_link(monitor: &mut Monitor, link: usize, up: bool) -> Result<()> {
+    monitor.command("set_link", json!({ "name": nic(link), "up": up }))
 }
 
 pub(super) fn lock(life: &Mutex<Option<Life>>) -> MutexGuard<'_, Option<Life>> {
@@ -192,6 +236,7 @@ impl Machine for LockstepMachine {
         }
         let socket = self.begin()?;
         self.note(MachineEvent::PoweredOn { pid: None });
+        self.go()?;
         self.company.join(&self.config.name, socket).map_err(|error| {
             let words = self.life().as_ref().map(Life::words).unwrap_or_default();
             error.detail(words)
@@ -223,11 +268,20 @@ impl Machine for LockstepMachine {
     }
 
     fn reset(&mut self) -> Result<()> {
-        Err(self.cannot("reset"))
+        self.paused(|monitor| monitor.command("system_reset", Value::Null))
     }
 
-    fn set_carrier(&mut self, _link: usize, _up: bool) -> Result<()> {
-        Err(self.cannot("plug or unplug"))
+    fn set_carrier(&mut self, link: usize, up: bool) -> Result<()> {
+        if self.is_on() {
+            self.paused(|monitor| set_link(monitor, link, up))?;
+        }
+        if up {
+            self.unplugged.remove(&link);
+        } else {
+            self.unplugged.insert(link);
+        }
+        self.note(MachineEvent::CarrierSet { up });
+        Ok(())
     }
 
     fn control_address(&self) -> Result<SocketAddr> {

@@ -7,10 +7,9 @@ mod codec;
 #[cfg(test)]
 mod tests;
 
-pub(super) use codec::Event;
+pub(super) use codec::{Event, Message, decode, encode};
 
 use crate::runlog::belonging;
-use codec::Message;
 use serde_json::Value;
 use std::fmt;
 use std::io::{BufRead, BufReader, Write};
