@@ -248,8 +248,7 @@ fn the_same_calls_type_the_same_bytes() {
         program.type_line("x").unwrap();
         let (other, _) = start(&session, "cat").unwrap();
         other.end_input().unwrap();
-        let typed = lab.guest().typed.clone();
-        typed
+        lab.guest().typed.clone()
     };
     let once = typed();
     assert!(!once.is_empty());
