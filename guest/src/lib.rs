@@ -13,7 +13,7 @@
 //! | `addresses` | a line per address of a link NIC: `eth0 192.0.2.2/24` |
 //! | `routes` | lines for `ip -batch`: `route add default via 192.0.2.254` |
 //! | `sysctl` | `name = value` lines for `sysctl -p` |
-//! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), the [`attend`]ant of each program, root's [`shell`] |
+//! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), the [`attend`]ant of each program, root's [`shell`], the [`agent`] |
 //! | `bin` | a folder: the guest programs that scenarios start |
 //! | `authorized_keys` | the one public key that may log in as root |
 //! | `host_key` | dropbear's private ed25519 host key, made for this run |
