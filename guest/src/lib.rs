@@ -13,7 +13,7 @@
 //! | `addresses` | a line per address of a link NIC: `eth0 192.0.2.2/24` |
 //! | `routes` | lines for `ip -batch`: `route add default via 192.0.2.254` |
 //! | `sysctl` | `name = value` lines for `sysctl -p` |
-//! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), the [`attend`]ant of each program, root's [`shell`] |
+//! | `witness` | an executable of ours: the kernel as [`witness`](mod@witness), the [`attend`]ant of each program, root's [`shell`], the [`agent`] |
 //! | `bin` | a folder: the guest programs that scenarios start |
 //! | `control` | the channel by which the controller reaches this guest: `ssh`, or `serial` |
 //! | `authorized_keys` | with `ssh`: the one public key that may log in as root |

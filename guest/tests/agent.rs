@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use deadpeer_guest::agent::{How, Message, Order, PIECE, Reader, Shell, Stream, WINDOW, Word, serve};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::ttyname;
@@ -288,6 +289,10 @@ fn garbage_ends_the_agent_and_it_says_what_came() {
 #[test]
 fn the_witness_leaves_an_agent_behind_on_a_line_that_is_raw() {
     let pty = openpty(None, None).unwrap();
+    // Else the agent would hold its own line open, and never end.
+    for fd in [&pty.master, &pty.slave] {
+        fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+    }
     let device = ttyname(&pty.slave).unwrap();
     let status = Command::new(env!("CARGO_BIN_EXE_witness")).arg("agent").arg(&device).status().unwrap();
     assert!(status.success());

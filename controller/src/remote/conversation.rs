@@ -1,6 +1,6 @@
 //! One errand on its channel: opened, executed, listened to, closed.
 
-use super::errand::{Ear, Errand, Mouth, Next, Stream};
+use super::errand::{Errand, Next, Stream, Task};
 use super::terminal;
 use super::transport::{AGAIN, Link};
 use crate::error::Error;
@@ -27,15 +27,11 @@ const SHORT: Duration = Duration::from_secs(1);
 pub(super) struct Conversation {
     stage: Stage,
     channel: Option<Channel>,
-    /// Taken when it was told the end.
-    ear: Option<Box<dyn Ear>>,
-    mouth: Mouth,
-    name: String,
+    task: Task,
     command: String,
     terminal: bool,
     asked: Instant,
     opened: Option<Instant>,
-    limit: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,20 +54,17 @@ enum Trouble {
     Session(String),
 }
 
+impl AsMut<Task> for Conversation {
+    fn as_mut(&mut self) -> &mut Task {
+        &mut self.task
+    }
+}
+
 impl Conversation {
     pub(super) fn new(errand: Errand) -> Self {
-        Self {
-            stage: Stage::Open,
-            channel: None,
-            ear: Some(errand.ear),
-            mouth: errand.mouth,
-            name: errand.name,
-            command: errand.command,
-            terminal: errand.terminal,
-            asked: Instant::now(),
-            opened: None,
-            limit: errand.limit,
-        }
+        let Errand { name, command, terminal, limit, mouth, ear } = errand;
+        let task = Task::new(name, limit, mouth, ear);
+        Self { stage: Stage::Open, channel: None, task, command, terminal, asked: Instant::now(), opened: None }
     }
 
     /// Whether it waits for its channel. libssh2 opens one at a time: only the first such may be advanced.
@@ -82,7 +75,7 @@ impl Conversation {
     /// Until when it is likely that its command ends, or has ended a moment ago; none if it is not. Most commands
     /// are short. The attendant of a program that runs does not end.
     pub(super) fn may_end_until(&self) -> Option<Instant> {
-        let stays = self.terminal && self.ear.as_ref().is_some_and(|ear| ear.satisfied());
+        let stays = self.terminal && self.task.satisfied();
         self.opened.filter(|_| !stays).map(|opened| opened + SHORT)
     }
 
@@ -98,7 +91,7 @@ impl Conversation {
 
     /// When somebody will have waited too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.ear.as_ref().filter(|ear| !ear.satisfied()).and_then(|_| self.asked.checked_add(self.limit))
+        self.task.limit().and_then(|limit| self.asked.checked_add(limit))
     }
 
     /// Goes as far as possible without waiting. True: it got on. An error says why the session is of no more use.
@@ -124,9 +117,7 @@ impl Conversation {
 
     /// Tells the ear that the end will never be known, and closes the channel.
     pub(super) fn give_up(&mut self, error: Error) {
-        if let Some(ear) = self.ear.take() {
-            ear.failed(error);
-        }
+        self.task.failed(error);
         // libssh2 cannot take back the opening of a channel: it is closed as soon as it is open.
         if self.stage != Stage::Open {
             self.stage = if self.channel.is_some() { Stage::Close } else { Stage::Over };
@@ -141,28 +132,12 @@ impl Conversation {
             Stage::Execute => "the host to execute it",
             _ => "its end",
         };
-        Error::broken(format!("{} was not done within {:?}", self.name, self.limit))
-            .detail(format!("Awaited: {awaited}."))
+        self.task.overdue(awaited)
     }
 
     /// The error for everybody who waits when the session is lost.
     pub(super) fn lost(&self, why: &str) -> Error {
-        Error::broken(format!("the host was lost before {} was done", self.name)).detail(why)
-    }
-
-    /// Gives it more to read. False: nobody reads any more.
-    pub(super) fn say(&mut self, bytes: &[u8]) -> bool {
-        let Some(ear) = self.ear.as_mut().filter(|ear| ear.reads()) else { return false };
-        self.mouth.bytes.extend(bytes);
-        ear.said(bytes);
-        true
-    }
-
-    /// Has its ear tell what it kept back.
-    pub(super) fn settle(&mut self) {
-        if let Some(ear) = self.ear.as_mut() {
-            ear.settle();
-        }
+        self.task.lost(why)
     }
 
     fn step(&mut self, link: &mut Link) -> Result<bool, Trouble> {
@@ -181,7 +156,7 @@ impl Conversation {
         let Some(channel) = opened.map_err(|e| trouble("open a channel", &e))? else { return Ok(false) };
         self.channel = Some(channel);
         self.opened = Some(Instant::now());
-        self.stage = match (self.ear.is_some(), self.terminal) {
+        self.stage = match (self.task.listens(), self.terminal) {
             (false, _) => Stage::Close,
             (true, true) => Stage::Terminal,
             (true, false) => Stage::Execute,
@@ -222,15 +197,13 @@ impl Conversation {
             return Ok(false);
         }
         let how = how_ended(channel).map_err(|e| trouble("tell how a command ended", &e))?;
-        if let Some(ear) = self.ear.take() {
-            ear.ended(how);
-        }
+        self.task.ended(how);
         self.stage = Stage::Close;
         Ok(true)
     }
 
     fn listen(&mut self, link: &mut Link, stream: Stream) -> Result<bool, Trouble> {
-        let (Some(channel), Some(ear)) = (self.channel.as_ref(), self.ear.as_mut()) else { return Ok(false) };
+        let Some(channel) = self.channel.as_ref().filter(|_| self.task.listens()) else { return Ok(false) };
         let mut reader = channel.stream(if stream == Stream::Stdout { 0 } else { ssh2::EXTENDED_DATA_STDERR });
         let mut chunk = [0; CHUNK];
         for turn in 0..READS {
@@ -238,7 +211,7 @@ impl Conversation {
                 .call(|ssh| reader.read(&mut chunk).map_err(|e| ssh_error(ssh, &e)))
                 .map_err(|e| trouble("read", &e))?;
             let Some(n @ 1..) = read else { return Ok(turn > 0) };
-            if let Next::GiveUp(error) = ear.heard(stream, &chunk[..n], &mut self.mouth) {
+            if let Next::GiveUp(error) = self.task.heard(stream, &chunk[..n]) {
                 return Err(Trouble::Refused(error));
             }
         }
@@ -247,26 +220,27 @@ impl Conversation {
 
     fn speak(&mut self, link: &mut Link) -> Result<bool, Trouble> {
         let Some(channel) = self.channel.as_mut() else { return Ok(false) };
+        let mouth = &mut self.task.mouth;
         let mut moved = false;
-        while !self.mouth.bytes.is_empty() && !link.transport.congested() {
-            let (bytes, _) = self.mouth.bytes.as_slices();
+        while !mouth.bytes.is_empty() && !link.transport.congested() {
+            let (bytes, _) = mouth.bytes.as_slices();
             let written = match link.call(|ssh| channel.write(bytes).map_err(|e| ssh_error(ssh, &e))) {
                 Ok(Some(n @ 1..)) => n,
                 Ok(_) => return Ok(moved),
                 // The host has closed the channel: nobody reads any more, and the end is about to be told.
-                Err(e) if CHANNEL_CLOSED.contains(&e.code()) => self.mouth.bytes.len(),
+                Err(e) if CHANNEL_CLOSED.contains(&e.code()) => mouth.bytes.len(),
                 Err(e) => return Err(trouble("write", &e)),
             };
-            self.mouth.bytes.drain(..written);
+            mouth.bytes.drain(..written);
             moved = true;
             // Out of libssh2's socket, so that congestion shows.
             link.transport.collect().map_err(|e| Trouble::Session(e.to_string()))?;
         }
-        if !(self.mouth.bytes.is_empty() && self.mouth.end) {
+        if !(mouth.bytes.is_empty() && mouth.end) {
             return Ok(moved);
         }
         if link.call(|_| channel.send_eof()).map_err(|e| trouble("end the input", &e))?.is_some() {
-            self.mouth.end = false;
+            mouth.end = false;
             moved = true;
         }
         Ok(moved)

@@ -11,6 +11,9 @@
 //! ([`transport`]). So no SSH packet is ever left half sent, which libssh2 could not bear (a half-sent packet
 //! must be finished by repeating the very call that began it, before any other).
 //!
+//! In lockstep time a guest has no SSH: there a session is [`over`](Session::over) an [`Agent`] on a serial line, and there is no
+//! thread either. Whoever waits lets time pass ([`Drive`]).
+//!
 //! # What goes wrong
 //! Every wait has a limit, and its error says what was awaited. A connection that is cut, or silent when a reply
 //! is overdue, is *lost*: every waiting caller gets an error, every program is [`Ended::Lost`], and `on_lost` is
@@ -36,10 +39,14 @@
 //!
 //! [`Ended::Lost`]: crate::timeline::Ended::Lost
 
+mod agent;
 mod connect;
 mod conversation;
+mod desk;
+mod drive;
 mod errand;
 mod keys;
+mod line;
 mod lines;
 mod program;
 mod pump;
@@ -51,6 +58,8 @@ mod terminal;
 mod transport;
 mod upload;
 
+pub use agent::Agent;
+pub use drive::Drive;
 pub use keys::{HostKey, HostKeyPublic, Keys};
 pub use lines::MAX_LINE;
 pub use program::{Launch, Program};

@@ -1,18 +1,16 @@
 //! A program that runs while the scenario goes on.
 
 use super::errand::{Ear, Errand, Mouth, Next, Stream};
+use super::line::Line;
 use super::lines::Lines;
-use super::pump::gone;
 use super::quota::Quota;
 use super::run;
-use super::session::Line;
 use super::shell::quote;
 use super::terminal::{END_OF_FILE, MAX_TYPED};
 use crate::error::{Error, Result};
 use crate::timeline::{Ended, ProgramEvent};
 use deadpeer_guest::attend::{self, Mark, Word};
 use deadpeer_guest::shell;
-use rand_core::{OsRng, RngCore};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -40,7 +38,7 @@ pub struct Launch<'a> {
 #[derive(Debug)]
 pub struct Program {
     line: Line,
-    errand: u64,
+    errand: u32,
     pid: u32,
     command: String,
 }
@@ -107,7 +105,7 @@ pub(super) fn start(line: &Line, launch: &Launch<'_>, events: Events) -> Result<
     if command.trim().is_empty() {
         return Err(Error::usage("an empty command cannot be started"));
     }
-    let mark = mark();
+    let mark = line.mark();
     let (answer, started) = channel();
     let errand = Errand {
         name: format!("the start of `{command}`"),
@@ -128,14 +126,8 @@ pub(super) fn start(line: &Line, launch: &Launch<'_>, events: Events) -> Result<
         }),
     };
     let errand = line.go(errand)?;
-    let pid = started.recv().map_err(|_| gone())??;
+    let pid = line.answer(&started)?;
     Ok(Program { line: line.clone(), errand, pid, command: command.to_owned() })
-}
-
-/// What nobody can guess, and no program prints by accident.
-fn mark() -> Mark {
-    let text = format!("{:016x}", OsRng.next_u64());
-    Mark::read(&text).unwrap_or_else(|| unreachable!("hexadecimal digits are a mark"))
 }
 
 /// Hears a program and its attendant, and tells what the program does.

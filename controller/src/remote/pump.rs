@@ -1,58 +1,19 @@
 //! The thread that owns a connection and carries every errand on it forward.
 
 use super::conversation::Conversation;
-use super::errand::Errand;
+use super::desk::{Order, take_orders};
 use super::transport::Link;
-use crate::error::{Error, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 /// A host that has said nothing at all for this long, although asked, is lost.
 const SILENCE: Duration = Duration::from_secs(5);
-
-/// What callers ask of the pump.
-pub(super) enum Order {
-    /// Carry out an errand, known by this number from now on.
-    Go(u64, Errand),
-    /// Give more to read to the errand with this number; then tell whether it still goes on.
-    Say(u64, Vec<u8>, Sender<bool>),
-    /// Have the errand's ear tell what it kept back.
-    Settle(u64, Sender<()>),
-    /// End the session in order.
-    Quit,
-}
-
-/// How callers reach the pump. Cheap to clone, usable from any thread.
-#[derive(Debug, Clone)]
-pub(super) struct Desk {
-    orders: Sender<Order>,
-    bell: Arc<EventFd>,
-}
-
-impl Desk {
-    pub(super) fn new(orders: Sender<Order>, bell: Arc<EventFd>) -> Self {
-        Self { orders, bell }
-    }
-
-    /// Hands in an order. An error: the session is over.
-    pub(super) fn order(&self, order: Order) -> Result<()> {
-        self.orders.send(order).map_err(|_| gone())?;
-        // Cannot fail but by overflow, and then the bell rings already.
-        let _ = self.bell.write(1);
-        Ok(())
-    }
-}
-
-/// The error for whoever asks something of a session that is over.
-pub(super) fn gone() -> Error {
-    Error::broken("the control connection to the host is over")
-}
 
 /// Why the pump stops.
 enum Stop {
@@ -66,7 +27,7 @@ pub(super) struct Pump {
     link: Link,
     orders: Receiver<Order>,
     bell: Arc<EventFd>,
-    conversations: BTreeMap<u64, Conversation>,
+    conversations: BTreeMap<u32, Conversation>,
     /// A sign of life was asked for at this time.
     probed: Option<Instant>,
 }
@@ -108,7 +69,9 @@ impl Pump {
 
     /// One round over everything. True: something got on, so that another round may get on too.
     fn turn(&mut self) -> Result<bool, Stop> {
-        self.take_orders()?;
+        if !take_orders(&self.orders, &mut self.conversations, Conversation::new) {
+            return Err(Stop::Asked);
+        }
         let lost = |e: std::io::Error| Stop::Lost(format!("the way to libssh2 failed: {e}"));
         let mut moved = self.link.transport.carry().map_err(lost)?;
         // libssh2 opens one channel at a time: its state for that is the session's, not the channel's.
@@ -135,30 +98,6 @@ impl Pump {
         let now = Instant::now();
         let ends = self.conversations.values().filter_map(Conversation::may_end_until).filter(|end| *end > now);
         ends.max().filter(|_| self.link.hasty)
-    }
-
-    fn take_orders(&mut self) -> Result<(), Stop> {
-        loop {
-            match self.orders.try_recv() {
-                Ok(Order::Go(id, errand)) => {
-                    self.conversations.insert(id, Conversation::new(errand));
-                }
-                Ok(Order::Say(id, bytes, answer)) => {
-                    let taken = self.conversations.get_mut(&id).is_some_and(|conversation| conversation.say(&bytes));
-                    // Whoever asked and does not wait for the answer does not care.
-                    let _ = answer.send(taken);
-                }
-                Ok(Order::Settle(id, answer)) => {
-                    if let Some(conversation) = self.conversations.get_mut(&id) {
-                        conversation.settle();
-                    }
-                    // As above.
-                    let _ = answer.send(());
-                }
-                Ok(Order::Quit) | Err(TryRecvError::Disconnected) => return Err(Stop::Asked),
-                Err(TryRecvError::Empty) => return Ok(()),
-            }
-        }
     }
 
     /// Ends what is overdue, and the session if the host is silent.

@@ -1,8 +1,7 @@
 //! A command that is waited for.
 
 use super::errand::{Ear, Errand, Mouth, Next, Stream};
-use super::pump::gone;
-use super::session::Line;
+use super::line::Line;
 use super::shell::{quote, tail};
 use crate::error::{Error, Result};
 use crate::timeline::Ended;
@@ -58,7 +57,7 @@ pub(super) fn run(line: &Line, command: &str, within: Duration) -> Result<Output
         (r#"sh -c "$(cat)""#.to_owned(), Mouth { bytes: command.as_bytes().to_vec().into(), end: true })
     };
     line.go(Errand { name, command, terminal: false, limit: within, mouth, ear })?;
-    awaited.recv().map_err(|_| gone())?
+    line.answer(&awaited)
 }
 
 /// A command as errors show it: its first line.

@@ -1,16 +1,18 @@
 //! The handle to a host's control connection.
 
-use super::errand::Errand;
+use super::agent::Agent;
+use super::desk::Desk;
+use super::drive::Drive;
 use super::keys::{HostKeyPublic, Keys};
-use super::pump::{Desk, Order, Pump};
+use super::line::Line;
+use super::pump::Pump;
 use super::{Launch, Output, Program};
 use super::{connect, program, run, upload};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::runlog::belonging;
 use crate::timeline::ProgramEvent;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use std::time::Duration;
 const USER: &str = "root";
 
 /// A control connection to a host. Usable from several threads at once; dropping it ends the connection, and with it
-/// the programs started over it.
+/// the programs started over it (those over an agent at its next turn).
 #[derive(Debug)]
 pub struct Session {
     line: Line,
@@ -66,8 +68,17 @@ impl Session {
             .name(format!("ssh {}", address.port()))
             .spawn(belonging(move || pump.work(on_lost)))
             .broken(|| "no thread to be had for the control connection".to_owned())?;
-        let line = Line { desk: Desk::new(orders, bell), next: Arc::new(AtomicU64::new(0)) };
+        let line = Line::new(Desk::new(orders, Some(bell)), None);
         Ok(Self { line, thread: Some(thread) })
+    }
+
+    /// A session over a host's agent, with nothing that acts by itself: whoever waits for the host calls `drive` until it has
+    /// answered. Whoever lets time pass gives the agent its turns; so `events` of programs are told in that thread.
+    #[must_use]
+    pub fn over(drive: Arc<dyn Drive>) -> (Self, Agent) {
+        let (orders, taken) = mpsc::channel();
+        let line = Line::new(Desk::new(orders, None), Some(drive));
+        (Self { line, thread: None }, Agent::new(taken))
     }
 
     /// Runs `command` by the user's shell, with nothing to read, until it ends.
@@ -108,47 +119,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Refused only if the session is over already.
-        let _ = self.line.desk.order(Order::Quit);
+        self.line.quit();
         // Dropped by `on_lost` or by a program's events, it would wait for itself.
         if let Some(thread) = self.thread.take().filter(|it| it.thread().id() != std::thread::current().id()) {
             let _ = thread.join();
         }
-    }
-}
-
-/// A line to the pump: what the session and its programs hold.
-#[derive(Debug, Clone)]
-pub(super) struct Line {
-    desk: Desk,
-    next: Arc<AtomicU64>,
-}
-
-impl Line {
-    /// Hands in an errand; its number.
-    pub(super) fn go(&self, errand: Errand) -> Result<u64> {
-        if errand.command.contains('\0') {
-            return Err(Error::usage("a command must not contain a NUL byte"));
-        }
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.desk.order(Order::Go(id, errand))?;
-        Ok(id)
-    }
-
-    /// Has an errand's ear tell what it kept back; returns when it has.
-    pub(super) fn settle(&self, id: u64) -> Result<()> {
-        let (answer, answered) = mpsc::channel();
-        self.desk.order(Order::Settle(id, answer))?;
-        // The pump drops its end when it stops: then the ear has told all.
-        let _ = answered.recv();
-        Ok(())
-    }
-
-    /// Gives an errand more to read. False: it is over.
-    pub(super) fn say(&self, id: u64, bytes: Vec<u8>) -> Result<bool> {
-        let (answer, answered) = mpsc::channel();
-        self.desk.order(Order::Say(id, bytes, answer))?;
-        // The pump drops its end when it stops: then the errand is over as well.
-        Ok(answered.recv().unwrap_or(false))
     }
 }

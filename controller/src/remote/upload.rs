@@ -1,8 +1,7 @@
 //! A file to the host: whole or not at all, in one errand.
 
 use super::errand::{Ear, Errand, Mouth, Next, Stream};
-use super::pump::gone;
-use super::session::Line;
+use super::line::Line;
 use super::shell::quote;
 use crate::error::{Error, Result};
 use crate::timeline::Ended;
@@ -34,7 +33,7 @@ pub(super) fn upload(line: &Line, bytes: &[u8], path: &str, mode: u32, within: D
         }),
     };
     line.go(errand)?;
-    awaited.recv().map_err(|_| gone())?
+    line.answer(&awaited)
 }
 
 /// What the host does: nothing if the file is there already; else it says that it is ready, writes beside it what it
@@ -68,7 +67,7 @@ $b sync {folder}
     )
 }
 
-fn hex_sha256(bytes: &[u8]) -> String {
+pub(super) fn hex_sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");

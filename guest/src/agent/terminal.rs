@@ -1,10 +1,11 @@
 //! Terminals: the line itself, and those of commands.
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::libc;
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::termios::{
-    BaudRate, ControlFlags, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices as Key, cfmakeraw,
-    cfsetspeed, tcgetattr, tcsetattr,
+    ControlFlags, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices as Key, cfmakeraw, tcgetattr,
+    tcsetattr,
 };
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -28,7 +29,9 @@ pub(super) fn make_raw(line: impl AsFd) -> nix::Result<()> {
     modes.control_flags.insert(ControlFlags::CLOCAL | ControlFlags::CREAD);
     modes.control_chars[Key::VMIN as usize] = 1;
     modes.control_chars[Key::VTIME as usize] = 0;
-    cfsetspeed(&mut modes, BaudRate::B115200)?;
+    // Not by cfsetspeed(3): the `libc` crate names that by a version, which a static C library has not.
+    modes.control_flags.remove(ControlFlags::CBAUD);
+    modes.control_flags.insert(ControlFlags::from_bits_retain(libc::B115200));
     tcsetattr(&line, SetArg::TCSANOW, &modes)
 }
 
