@@ -1,12 +1,12 @@
 //! `controller verify`: runs a scenario twice in lockstep time, and compares what was witnessed byte by byte.
 
 use super::output;
-use crate::conductor::{self, Interrupt, Options, Run, Time};
+use crate::conductor::{self, Interrupt, Options, Run};
 use crate::error::{Context, Error, Kind, Result};
 use crate::judge::Outcome;
 use crate::progress::Reporter;
 use crate::report::terminal::Progress as Screen;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Time};
 use crate::timeline::{Event, LabTime};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -109,7 +109,7 @@ fn twice(
         let options = Options {
             out: Some(home.join(format!("{}-{which}", scenario.name))),
             kernel: args.kernel.clone(),
-            time: Time::Lockstep,
+            time: Some(Time::Lockstep),
             seed: args.seed,
             ..Options::default()
         };

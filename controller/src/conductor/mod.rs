@@ -32,7 +32,7 @@ use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::{PhaseKind, RunResult};
 use crate::runlog::RunLog;
-use crate::scenario::{Host, Scenario};
+use crate::scenario::{Host, Scenario, Time};
 use crate::timeline::{Clock, Event};
 use folder::Folder;
 use indexmap::IndexMap;
@@ -41,16 +41,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
-
-/// Which time a lab lives on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Time {
-    /// The time of this computer: what takes a minute takes a minute
-    #[default]
-    Real,
-    /// One virtual clock for all machines, which skips what nobody needs: the same bytes in every run
-    Lockstep,
-}
 
 /// How a scenario is to be run.
 #[derive(Debug, Clone)]
@@ -67,8 +57,8 @@ pub struct Options {
     pub boot_within: Duration,
     /// Within which time the run must be over. Each wait has a limit of its own; this is one for all of them together.
     pub within: Duration,
-    /// Which time the lab lives on.
-    pub time: Time,
+    /// Which time the lab lives on; what the scenario says, if none.
+    pub time: Option<Time>,
     /// All chance there is in lockstep time.
     pub seed: u64,
     /// Have the guests' kernels testify. Without, there is no kernel evidence, and nothing that costs time for it.
@@ -86,7 +76,7 @@ impl Default for Options {
             accelerator: Choice::default(),
             boot_within,
             within,
-            time: Time::default(),
+            time: None,
             seed: 0,
             witness: true,
         }
@@ -123,7 +113,8 @@ struct Found {
 pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrupt: &Interrupt) -> Result<Run> {
     let mut phases = Phases::start();
     let started = SystemTime::now();
-    let (clock, hand) = match options.time {
+    let time = options.time.or(scenario.time).unwrap_or_default();
+    let (clock, hand) = match time {
         Time::Real => (Clock::start(), None),
         Time::Lockstep => {
             let (clock, hand) = Clock::lockstep(lockstep::DATE);
@@ -147,7 +138,7 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
         // For the run's log; the terminal is told by whoever asked for the run.
         tracing::info!("{error}");
     }
-    let virtual_time = matches!(options.time, Time::Lockstep).then(|| lasted.now());
+    let virtual_time = matches!(time, Time::Lockstep).then(|| lasted.now());
     outcome::conclude(scenario, options, found.ok().as_ref(), carried, folder, (started, virtual_time), phases)
 }
 

@@ -60,6 +60,30 @@ pub(super) fn run(line: &Line, command: &str, within: Duration) -> Result<Output
     line.answer(&awaited)
 }
 
+/// Has a command carried out that nobody waits for, as what it does ends the session, too. It may take so long.
+pub(super) fn tell(line: &Line, command: &str, within: Duration) -> Result<()> {
+    let ear = Box::new(Nobody(command.to_owned()));
+    let (name, command) = (format!("`{}`", shown(command)), command.to_owned());
+    line.go(Errand { name, command, terminal: false, limit: within, mouth: Mouth::shut(), ear }).map(drop)
+}
+
+/// Hears nothing.
+struct Nobody(String);
+
+impl Ear for Nobody {
+    fn heard(&mut self, _: Stream, _: &[u8], _: &mut Mouth) -> Next {
+        Next::Listen
+    }
+
+    fn ended(self: Box<Self>, how: Ended) {
+        tracing::debug!("`{}` {how}", self.0);
+    }
+
+    fn failed(self: Box<Self>, error: Error) {
+        tracing::debug!("`{}`: {error}", self.0);
+    }
+}
+
 /// A command as errors show it: its first line.
 fn shown(command: &str) -> String {
     let mut lines = command.lines();

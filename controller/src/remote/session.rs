@@ -91,6 +91,14 @@ impl Session {
         run::run(&self.line, command, within)
     }
 
+    /// Has `command` carried out, which nobody waits for: what it does ends this session, too.
+    ///
+    /// # Errors
+    /// The session is over already.
+    pub fn tell(&self, command: &str, within: Duration) -> Result<()> {
+        run::tell(&self.line, command, within)
+    }
+
     /// Writes `bytes` to the file `path` on the host, with permissions `mode` (as in `0o755`): whole or not at all,
     /// its SHA-256 checked there, and safe from a power cut once this returns. A file that already is so is left
     /// as it is, and nothing is sent.

@@ -29,7 +29,7 @@ pub use file::load;
 pub use model::{
     Action, Answering, CallFamily, Claim, Count, DescriptorClass, Expectation, Flow, Host, Init, KernelClaim,
     KernelPattern, Moment, Pattern, Program, ProgramEnd, Returns, Rule, RuleVerdict, Scenario, SegmentClaim,
-    SegmentKind, StateChange, Step, TcpDeed, Until, link_of,
+    SegmentKind, StateChange, Step, TcpDeed, Time, Until, link_of,
 };
 pub use names::nearest;
 pub use problem::{Problem, Problems, render};

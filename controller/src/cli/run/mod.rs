@@ -3,13 +3,13 @@
 mod several;
 
 use super::{Format, output};
-use crate::conductor::{self, Interrupt, Options, Run, Time};
+use crate::conductor::{self, Interrupt, Options, Run};
 use crate::error::{Context, Error, Result};
 use crate::machine::Choice;
 use crate::own::{self, Own, Placed};
 use crate::report::terminal::Progress as Screen;
 use crate::report::{self, RunResult, Style};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, Time};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,9 +63,9 @@ pub(super) struct RunArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(super) accel: Choice,
 
-    /// Which time the lab lives on
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) time: Time,
+    /// Which time the lab lives on [default: what the scenario says, or real]
+    #[arg(long, value_enum)]
+    pub(super) time: Option<Time>,
 
     /// All chance there is in lockstep time: another seed, another run; the same, the same to the byte
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -28,6 +28,8 @@ pub struct Scenario {
     pub story: String,
     /// What the textbook claims.
     pub textbook: Option<String>,
+    /// Which time its lab lives on, if the user says nothing else; real time, if none.
+    pub time: Option<Time>,
     /// The hosts, in the order in which they are drawn.
     pub hosts: IndexMap<String, Host>,
     /// The programs by name.
@@ -76,6 +78,16 @@ pub fn link_of(address: IpAddr) -> usize {
         IpAddr::V6(address) => address.segments()[2] == 0,
     };
     usize::from(!first)
+}
+
+/// Which time a lab lives on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Time {
+    /// The time of this computer: what takes a minute takes a minute
+    #[default]
+    Real,
+    /// One virtual clock for all machines, which skips what nobody needs: the same bytes in every run
+    Lockstep,
 }
 
 /// What runs as PID 1 on a host.

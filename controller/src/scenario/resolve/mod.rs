@@ -39,6 +39,7 @@ pub(super) fn resolve(file: &FileSource, source: &str, problems: &mut Problems) 
     });
     let (section, textbook) = textbook.unwrap_or_default();
 
+    let time = file.time.read(problems);
     let hosts = hosts::hosts(&file.hosts, problems);
     let programs = programs::programs(&file.programs, &hosts, problems);
     let known = Known::new(&hosts, &programs, steps::names(&file.steps));
@@ -53,6 +54,7 @@ pub(super) fn resolve(file: &FileSource, source: &str, problems: &mut Problems) 
         section,
         story: story.unwrap_or_default(),
         textbook,
+        time,
         hosts,
         programs,
         steps: done.into_iter().map(|step| step.step).collect(),

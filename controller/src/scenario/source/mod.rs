@@ -22,7 +22,7 @@ pub(super) use schema::schema;
 pub(super) use step::{RuleSource, StepSource, UntilSource, VERBS, VERDICTS, Verb};
 pub(super) use yaml::read;
 
-use super::model::Init;
+use super::model::{Init, Time};
 use super::names;
 use kinds::{Address, Command, Gateway, Line, Memory, Name, Prose, Section, Suite, SysctlValue, Truth, name_form};
 use schemars::JsonSchema;
@@ -41,6 +41,9 @@ pub(super) struct FileSource {
     pub(super) story: Value<Prose>,
     /// What the textbook says about it.
     pub(super) textbook: Field<TextbookSource>,
+    /// Which time the machines live on: `real`, or `lockstep`, in which what takes hours takes seconds and every run is the same.
+    /// Real if left out, or what `controller run --time` says.
+    pub(super) time: Value<Time>,
     /// The machines by name, in the order in which they are drawn. At most 16.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16, "propertyNames" = name_form(names::LONGEST_HOST_NAME)))]
     pub(super) hosts: Field<Map<HostSource>>,

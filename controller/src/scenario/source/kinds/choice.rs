@@ -1,7 +1,7 @@
 //! Fields that hold one of a few words.
 
 use super::{Kind, Wrong};
-use crate::scenario::model::{Init, SegmentKind};
+use crate::scenario::model::{Init, SegmentKind, Time};
 use crate::scenario::names;
 use schemars::{Schema, json_schema};
 
@@ -39,6 +39,11 @@ impl<C: Choice> Kind for C {
 impl Choice for Init {
     const WHAT: &'static str = "an init";
     const WORDS: &'static [(&'static str, Self)] = &[("sysvinit", Init::Sysvinit), ("systemd", Init::Systemd)];
+}
+
+impl Choice for Time {
+    const WHAT: &'static str = "a time that a lab can live on";
+    const WORDS: &'static [(&'static str, Self)] = &[("real", Time::Real), ("lockstep", Time::Lockstep)];
 }
 
 impl Choice for SegmentKind {
