@@ -13,7 +13,7 @@
 //! - The disk is an NVDIMM, memory that is a file: written at once, too. What the guest synced is in it when QEMU is killed.
 //! - No virtio disk, no user network, no random numbers from the host: all of them answer when the host is ready.
 
-use super::{Arguments, EMULATED_CPU, SANDBOX, escape, nic};
+use super::{Arguments, SANDBOX, escape, nic};
 use crate::machine::Mac;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
@@ -75,7 +75,7 @@ pub fn lockstep(board: &Board) -> Vec<String> {
     args.add("-machine", format!("{MACHINE}{nvdimm}"));
     args.add("-accel", "tcg,thread=single");
     args.add("-icount", "shift=2,sleep=off");
-    args.add("-cpu", EMULATED_CPU);
+    args.add("-cpu", "max");
     args.add("-smp", "1");
     match &board.disk {
         Some(disk) => {
