@@ -5,6 +5,7 @@
 #[path = "../machine_support/mod.rs"]
 mod machine_support;
 
+mod image;
 mod lab;
 mod nics;
 mod plugin;
