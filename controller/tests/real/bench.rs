@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 /// Labs take turns: two cores are enough for one.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// A turn for what is no [`Bench`].
+pub fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Longer than anything here takes on a slow, busy machine; a test that gets here has failed.
 pub const LONG: Duration = Duration::from_secs(180);
 
@@ -40,8 +45,7 @@ pub struct Bench {
 impl Bench {
     /// Starts `controller run` on this scenario text, with these arguments and environment beside it.
     pub fn start(scenario: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        Self { _turn: Some(turn), ..Self::launch(scenario, arguments, environment) }
+        Self { _turn: Some(turn()), ..Self::launch(scenario, arguments, environment) }
     }
 
     /// Starts another one while `_first` runs.

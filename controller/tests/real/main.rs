@@ -10,5 +10,6 @@ mod faults;
 mod hostile;
 mod hosts;
 mod interrupts;
+mod lockstep;
 mod own;
 mod several;

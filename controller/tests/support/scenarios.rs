@@ -93,6 +93,7 @@ pub fn client_ends(how: ProgramEnd) -> Claim {
 /// Two hosts with nothing to do and nothing claimed.
 pub fn bare(name: &str, title: &str, section: Option<&str>) -> Scenario {
     Scenario {
+        time: None,
         name: name.to_owned(),
         title: title.to_owned(),
         section: section.map(str::to_owned),

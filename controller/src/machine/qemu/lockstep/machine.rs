@@ -114,6 +114,7 @@ pub(super) struct Life {
     child: Child,
     pub(super) monitor: Monitor,
     stderr: File,
+    pid_file: PathBuf,
     /// The guest has switched it off, or it was seen to be gone.
     pub(super) over: bool,
 }
@@ -122,6 +123,7 @@ impl Life {
     /// How it ended, and its last words.
     pub(super) fn end(&mut self) -> (Option<Ended>, String) {
         self.over = true;
+        let _ = std::fs::remove_file(&self.pid_file);
         (self.child.wait(DEATH), self.words())
     }
 
@@ -178,7 +180,7 @@ impl LockstepMachine {
         let pid = child.pid();
         let pid_file = config.pid_file();
         let monitor = Monitor::new(&config.name, asking, PATIENCE)?;
-        *self.life() = Some(Life { child, monitor, stderr, over: false });
+        *self.life() = Some(Life { child, monitor, stderr, pid_file: pid_file.clone(), over: false });
         tracing::info!(host = config.name, pid, "QEMU was started");
         std::fs::write(&pid_file, format!("{pid}\n")).broken(|| format!("cannot write {}", pid_file.display()))?;
         Ok(ours)
@@ -252,7 +254,6 @@ impl Machine for LockstepMachine {
                 life.end().0
             }
         };
-        let _ = std::fs::remove_file(self.config.pid_file());
         // Dead before it leaves: one that loses its coordinator ends by itself, which would be no power cut.
         self.company.leave(&self.config.name);
         match how {

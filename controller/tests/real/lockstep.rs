@@ -1,0 +1,91 @@
+//! Runs in lockstep time: the same bytes every time, and what goes wrong under them is told as in real time.
+
+use crate::bench::{Bench, alive_with, scenario};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::process::Command;
+
+const LOCKSTEP: [&str; 2] = ["--time", "lockstep"];
+
+/// Of virtual time: minutes of real time.
+const PAUSE: &str = "  - pause: 20 h";
+
+fn signal(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+/// What a scenario can do to a host, under either init: `verify` runs each twice, and finds no difference.
+#[test]
+fn two_runs_are_the_same_to_the_byte() {
+    let _turn = crate::bench::turn();
+    let scenarios = ["crash-reboot", "cable-flap", "five-clients-wait", "shutdown-sysvinit", "shutdown-systemd"];
+    let output = Command::new(env!("CARGO_BIN_EXE_controller")).arg("verify").args(scenarios).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for name in scenarios {
+        let same = format!("✓ {name}: two runs are the same in all ");
+        assert!(said.lines().any(|line| line.starts_with(&same) && line.ends_with("(pass)")), "{name}: {said}");
+    }
+}
+
+#[test]
+fn hosts_reboot_and_are_reset_and_an_hour_takes_seconds() {
+    let steps = "  - reboot: server\n  - reset: client\n  - pause: 1 h\n  - start: echo-server\n    until: { prints: waiting }\n  \
+                 - start: echo-client\n    until: { prints: connected }";
+    let ending = Bench::start(&scenario(steps), &LOCKSTEP, &[]).end();
+    // Its one expectation is that the client's boot id is kept, and it was reset.
+    assert_eq!(ending.status.code(), Some(1), "{}", ending.said);
+    let result = ending.result();
+    let time = &result["time"];
+    assert!(time["virtual_seconds"].as_f64().unwrap() > 3600.0, "{time}");
+    assert!(time["wall_seconds"].as_f64().unwrap() < 170.0, "{time}");
+    for host in ["client", "server"] {
+        assert_eq!(result["hosts"][host]["boot_ids"].as_array().unwrap().len(), 2, "{result}");
+    }
+    assert_eq!(alive_with(&ending.folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_machine_that_is_killed_mid_run() {
+    let mut bench = Bench::start(&scenario(PAUSE), &LOCKSTEP, &[]);
+    bench.await_line("pause");
+    signal(bench.machine_pid("server"), Signal::SIGKILL);
+    bench.end().is_unknown_because(&["'server' ended by itself", "SIGKILL"]);
+}
+
+#[test]
+fn a_machine_that_is_stopped_mid_run() {
+    let mut bench = Bench::start(&scenario(PAUSE), &LOCKSTEP, &[]);
+    bench.await_line("pause");
+    signal(bench.machine_pid("client"), Signal::SIGSTOP);
+    bench.end().is_unknown_because(&["QEMU of 'client' did not come to its boundary within 20s"]);
+}
+
+#[test]
+fn a_guest_that_panics() {
+    let panic = format!("  - run: (sleep 1; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &\n    host: server\n{PAUSE}");
+    Bench::start(&scenario(&panic), &LOCKSTEP, &[])
+        .end()
+        .is_unknown_because(&["kernel of host 'server' panicked", "Kernel panic - not syncing"]);
+}
+
+#[test]
+fn ctrl_c_ends_all_and_leaves_nothing() {
+    let mut bench = Bench::start(&scenario(PAUSE), &LOCKSTEP, &[]);
+    bench.await_line("pause");
+    signal(bench.pid(), Signal::SIGINT);
+    let ending = bench.end();
+    assert_eq!(ending.status.code(), Some(130), "{}", ending.said);
+    ending.left_nothing();
+}
+
+#[test]
+fn a_controller_that_is_killed_leaves_no_machine() {
+    let mut bench = Bench::start(&scenario(PAUSE), &LOCKSTEP, &[]);
+    bench.await_line("pause");
+    let folder = bench.folder();
+    assert_eq!(alive_with(&folder).len(), 2);
+    signal(bench.pid(), Signal::SIGKILL);
+    let _ending = bench.end();
+    crate::bench::eventually("the end of all machines", || alive_with(&folder).is_empty());
+}
