@@ -164,7 +164,14 @@ fn timelines(first: &[Event], second: &[Event]) -> Option<String> {
 fn files(first: &[u8], second: &[u8]) -> Option<String> {
     let at = (0..first.len().max(second.len())).find(|n| first.get(*n) != second.get(*n))?;
     let line = first.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
-    let around = |side: &[u8]| side.iter().skip(at.saturating_sub(20)).take(60).flat_map(|b| b.escape_ascii()).map(char::from).collect::<String>();
+    let around = |side: &[u8]| {
+        side.iter()
+            .skip(at.saturating_sub(20))
+            .take(60)
+            .flat_map(|b| b.escape_ascii())
+            .map(char::from)
+            .collect::<String>()
+    };
     Some(format!(
         "from byte {at} on (line {line}), of {} and {}:\n    first:  {}\n    second: {}",
         first.len(),

@@ -1,5 +1,6 @@
 //! Puts a lab together, runs it from the first boot to the last power cut, and says what came of it.
 
+use super::crowd;
 use super::folder::Folder;
 use super::guest::{Guest, HostKeys, ask_kernel};
 use super::interrupt::Interrupt;
@@ -9,7 +10,6 @@ use super::phases::Phases;
 use super::watch::{Pace, Watch};
 use super::wires::Wires;
 use super::world::World;
-use super::crowd;
 use super::{Found, Options};
 use crate::cable::{Cable, LockstepCable, Port};
 use crate::embedded;
@@ -19,8 +19,8 @@ use crate::judge;
 use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
-use crate::report::{EventWriter, PhaseKind};
 use crate::remote::Session;
+use crate::report::{EventWriter, PhaseKind};
 use crate::runlog::belonging;
 use crate::scenario::{Host, Scenario, link_of};
 use crate::time::lockstep::{Lockstep, PATIENCE};
@@ -185,7 +185,8 @@ fn last_word(lab: &mut Lab<'_>) -> Result<()> {
     let side_by_side = lab.world.is_none();
     let words = lab.watch.perform(move || {
         if !side_by_side {
-            let ask = |(host, session, boot_id): (_, Arc<Session>, _)| (ask_kernel(&session, COMMAND_WITHIN), host, boot_id);
+            let ask =
+                |(host, session, boot_id): (_, Arc<Session>, _)| (ask_kernel(&session, COMMAND_WITHIN), host, boot_id);
             return Ok(asked.into_iter().map(ask).collect());
         }
         let asking: Vec<_> = asked

@@ -30,8 +30,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 pub(super) const COMMAND_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long a machine that is to end may live on until what its kernel traced is saved. That takes a tenth of a second at most, if
-/// this computer is not busy.
-const HEAR_WITHIN: Duration = Duration::from_millis(500);
+/// this computer is not busy; in lockstep time, a second.
+const HEAR_WITHIN: Duration = Duration::from_millis(1500);
 
 /// While a lab runs, a guest's clock is known to some milliseconds only.
 const HEARD_BEYOND: Duration = Duration::from_millis(5);

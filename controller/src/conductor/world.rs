@@ -231,7 +231,8 @@ impl Inner {
         events.extend(station.ears.console()?);
         let said = station.ears.agent()?;
         let broken = |e: Error| e.during(&format!("talking to the agent of host '{host}'"));
-        let typed = station.agent.as_mut().map_or_else(|| Ok(Vec::new()), |agent| agent.turn(now, &said)).map_err(broken)?;
+        let typed =
+            station.agent.as_mut().map_or_else(|| Ok(Vec::new()), |agent| agent.turn(now, &said)).map_err(broken)?;
         if !typed.is_empty() {
             self.lockstep.type_in(machine, now, &typed);
         }
@@ -255,7 +256,8 @@ impl Inner {
 
     /// A machine left by itself.
     fn departed(&mut self, departure: &Departure) {
-        let host = self.stations.iter().find(|(_, it)| it.machine == Some(departure.machine)).map(|(host, _)| host.clone());
+        let host =
+            self.stations.iter().find(|(_, it)| it.machine == Some(departure.machine)).map(|(host, _)| host.clone());
         let Some(host) = host else { return };
         let ended = self.stations.get_mut(&host).map(|station| station.ears.end());
         self.forget(&host);

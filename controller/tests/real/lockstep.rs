@@ -63,7 +63,8 @@ fn a_machine_that_is_stopped_mid_run() {
 
 #[test]
 fn a_guest_that_panics() {
-    let panic = format!("  - run: (sleep 1; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &\n    host: server\n{PAUSE}");
+    let panic =
+        format!("  - run: (sleep 1; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &\n    host: server\n{PAUSE}");
     Bench::start(&scenario(&panic), &LOCKSTEP, &[])
         .end()
         .is_unknown_because(&["kernel of host 'server' panicked", "Kernel panic - not syncing"]);

@@ -7,13 +7,15 @@
 //! Frames are traced to set the guest's clock by. A clock that is the host's own is set when the host has seen enough of
 //! them; the rest would only slow what is watched.
 
-use super::{cpus, events, page_size, problem, tracefs};
+use super::{Pace, cpus, events, page_size, problem, tracefs};
 use crate::recorder::{Instance, Record, Writer, is_hosts_own};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::ops::AddAssign;
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -22,6 +24,11 @@ use std::time::{Duration, Instant};
 /// From one look to the next. An emulated guest traces 35 MB a second when it does nothing but system calls: a buffer
 /// ([`super::setup`]) holds more than comes meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// [`Pace::ByEvents`]: how long what comes after the first event is waited for, and how often it says so when nothing happens, in
+/// milliseconds.
+const GATHER: Duration = Duration::from_millis(12);
+const SIGN_OF_LIFE: u16 = 1000;
 
 /// After a look that found this many pages, the next one is as soon as may be.
 const BUSY: usize = 64;
@@ -44,12 +51,12 @@ struct Buffer {
 }
 
 /// Copies until something fails; that is returned. The kernel reads its clock from `clock_source`.
-pub(super) fn drain(root: &Path, clock_source: &str, writer: &mut Writer<'_>) -> io::Error {
-    let Err(error) = try_drain(root, clock_source, writer);
+pub(super) fn drain(root: &Path, clock_source: &str, pace: Pace, writer: &mut Writer<'_>) -> io::Error {
+    let Err(error) = try_drain(root, clock_source, pace, writer);
     error
 }
 
-fn try_drain(root: &Path, clock_source: &str, writer: &mut Writer<'_>) -> io::Result<Infallible> {
+fn try_drain(root: &Path, clock_source: &str, pace: Pace, writer: &mut Writer<'_>) -> io::Result<Infallible> {
     let layout = Layout::read(root)?;
     let mut buffers = Vec::new();
     for instance in Instance::ALL {
@@ -88,8 +95,21 @@ fn try_drain(root: &Path, clock_source: &str, writer: &mut Writer<'_>) -> io::Re
             frames_may_end = false;
             end_frames(root, writer)?;
         }
-        sleep(if found.pages >= BUSY { BUSY_PAUSE } else { PAUSE });
+        match pace {
+            _ if found.pages >= BUSY => sleep(BUSY_PAUSE),
+            Pace::ByTheClock => sleep(PAUSE),
+            Pace::ByEvents => await_events(&buffers)?,
+        }
     }
+}
+
+/// Waits until something was traced and some more may have been, or for a while.
+fn await_events(buffers: &[Buffer]) -> io::Result<()> {
+    let mut waited: Vec<_> = buffers.iter().map(|it| PollFd::new(it.pages.as_fd(), PollFlags::POLLIN)).collect();
+    if poll(&mut waited, PollTimeout::from(SIGN_OF_LIFE))? > 0 {
+        sleep(GATHER);
+    }
+    Ok(())
 }
 
 /// Has the kernel trace no more frames.

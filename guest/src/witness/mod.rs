@@ -23,6 +23,7 @@ mod tracefs;
 pub use programs::{STARTED, under_the_kernels_eyes};
 pub use start::{record, start};
 
+use crate::SEED_DIR;
 use crate::recorder::{Record, Writer};
 use std::convert::Infallible;
 use std::fs;
@@ -46,7 +47,8 @@ fn testify(ready: impl FnOnce()) -> io::Result<Infallible> {
     writer.append(&boot()?).map_err(io::Error::other)?;
     let mut problems = survive::survive();
     let tracefs = Path::new(TRACEFS);
-    let setup = setup::set_up(tracefs, &mut problems);
+    let pace = Pace::of_this_guest();
+    let setup = setup::set_up(tracefs, pace, &mut problems);
     ready();
     for (name, text) in setup.formats(tracefs, &mut problems) {
         writer.append(&Record::Format { name, text }).map_err(io::Error::other)?;
@@ -56,7 +58,7 @@ fn testify(ready: impl FnOnce()) -> io::Result<Infallible> {
     }
     let source = clock_source();
     writer.append(&Record::ClockSource { name: source.clone() }).map_err(io::Error::other)?;
-    let error = drain::drain(tracefs, &source, &mut writer);
+    let error = drain::drain(tracefs, &source, pace, &mut writer);
     writer.append(&problem("witness", &error)).map_err(io::Error::other)?;
     Err(error)
 }
@@ -70,6 +72,26 @@ fn boot() -> io::Result<Record> {
         page_size: page_size(),
         cpus: cpus(),
     })
+}
+
+/// When the witness looks for what was traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Again and again, by the clock: to be woken would slow what is watched.
+    ByTheClock,
+    /// When something was traced, and else now and then. In lockstep time nothing is slowed, and a guest that wakes for nothing is what
+    /// keeps the lab from skipping time.
+    ByEvents,
+}
+
+impl Pace {
+    /// A guest without SSH lives in lockstep time (the seed's `control`).
+    fn of_this_guest() -> Self {
+        match fs::read_to_string(Path::new(SEED_DIR).join("control")) {
+            Ok(control) if control.trim() == "serial" => Self::ByEvents,
+            _ => Self::ByTheClock,
+        }
+    }
 }
 
 /// What the kernel reads its clock from; nothing, if it does not say.

@@ -1,7 +1,7 @@
 //! Has the kernel trace.
 
 use super::events::{self, Event};
-use super::{problem, tracefs};
+use super::{Pace, problem, tracefs};
 use crate::recorder::{Instance, Record};
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,17 +30,17 @@ pub(super) struct Setup {
 const HURRY: &str = "/sys/kernel/rcu_expedited";
 
 /// Sets up both instances. What cannot be done is added to `problems`.
-pub(super) fn set_up(root: &Path, problems: &mut Vec<Record>) -> Setup {
+pub(super) fn set_up(root: &Path, pace: Pace, problems: &mut Vec<Record>) -> Setup {
     // Where it cannot, it takes longer; that is all.
     let hurried = fs::write(HURRY, "1").is_ok();
-    let setup = trace(root, problems);
+    let setup = trace(root, pace, problems);
     if hurried {
         let _ = fs::write(HURRY, "0");
     }
     setup
 }
 
-fn trace(root: &Path, problems: &mut Vec<Record>) -> Setup {
+fn trace(root: &Path, pace: Pace, problems: &mut Vec<Record>) -> Setup {
     let mut note = |what: &str, done: io::Result<()>| {
         if let Err(error) = &done {
             problems.push(problem(what, error));
@@ -57,6 +57,10 @@ fn trace(root: &Path, problems: &mut Vec<Record>) -> Setup {
         }
         note("buffer_size_kb", tracefs::add(&folder.join("buffer_size_kb"), &BUFFER_KIB.to_string()));
         note("trace_clock", tracefs::add(&folder.join("trace_clock"), CLOCK));
+        if pace == Pace::ByEvents {
+            // The witness wakes with the first event, not when the buffer is half full. Older kernels know no other way.
+            let _ = fs::write(folder.join("buffer_percent"), "0");
+        }
     }
     // An empty list would mean everybody.
     let programs = tracefs::folder(root, Instance::Programs);

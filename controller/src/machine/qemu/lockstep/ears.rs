@@ -40,15 +40,17 @@ impl Ears {
         let mut life = lock(&self.life);
         let Some(life) = life.as_mut().filter(|life| !life.over) else { return Ok(Vec::new()) };
         let events = life.monitor.events()?.into_iter();
-        Ok(events.filter_map(|event| {
-            let reason = event.text("reason").unwrap_or("unknown").to_owned();
-            match event.name.as_str() {
-                "RESET" => Some(MachineEvent::Reset { reason }),
-                "SHUTDOWN" if reason.starts_with("guest-") => Some(MachineEvent::ShutDown { reason }),
-                // It is paused, and let go on, by us.
-                _ => None,
-            }
-        }).collect())
+        Ok(events
+            .filter_map(|event| {
+                let reason = event.text("reason").unwrap_or("unknown").to_owned();
+                match event.name.as_str() {
+                    "RESET" => Some(MachineEvent::Reset { reason }),
+                    "SHUTDOWN" if reason.starts_with("guest-") => Some(MachineEvent::ShutDown { reason }),
+                    // It is paused, and let go on, by us.
+                    _ => None,
+                }
+            })
+            .collect())
     }
 
     /// What its agent said since it was heard last.

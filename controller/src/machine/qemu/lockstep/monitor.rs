@@ -98,7 +98,8 @@ impl Monitor {
             let fact = || format!("QEMU of '{}' did not {awaited} within {:?}", self.host, self.patience);
             self.stream.set_read_timeout(Some(left)).broken(fact)?;
             match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(Error::broken(fact()).detail("it closed the connection")),
+                Ok(0) => return Err(closed(&fact())),
+                Err(e) if e.kind() == ErrorKind::ConnectionReset => return Err(closed(&fact())),
                 Ok(length) => self.rest.extend_from_slice(&chunk[..length]),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(e).broken(fact),
@@ -113,6 +114,10 @@ impl Monitor {
         let message = decode(String::from_utf8_lossy(&line).trim_end());
         message.map(Some).map_err(|what| Error::broken(format!("QEMU of '{}' makes no sense: {what}", self.host)))
     }
+}
+
+fn closed(fact: &str) -> Error {
+    Error::broken(fact).detail("it closed the connection")
 }
 
 #[cfg(test)]
@@ -130,7 +135,8 @@ mod tests {
     fn an_answer_is_found_among_events_and_late_answers_and_the_events_are_kept() {
         let (mut monitor, mut qemu) = pair();
         monitor.tell("cont", Value::Null).unwrap();
-        qemu.write_all(b"{\"return\": {}, \"id\": 1}\n{\"event\": \"RESUME\"}\n{\"return\": {}, \"id\": 2}\n{\"ev").unwrap();
+        qemu.write_all(b"{\"return\": {}, \"id\": 1}\n{\"event\": \"RESUME\"}\n{\"return\": {}, \"id\": 2}\n{\"ev")
+            .unwrap();
         monitor.command("set_link", Value::Null).unwrap();
         qemu.write_all(b"ent\": \"STOP\"}\n").unwrap();
         let names: Vec<String> = monitor.events().unwrap().into_iter().map(|event| event.name).collect();
