@@ -137,8 +137,8 @@ fn the_image_comes_up_the_same_under_either_init_and_keeps_what_it_synced() {
     for agent in &first[2..4] {
         assert!(agent.contains("\nkept\n") && !agent.contains("\nlost\n"), "{agent}");
     }
-    // What is left is when in its path a kernel came to look: it does not grow with time.
-    assert!(drift.iter().all(|ns| ns.abs() < 30_000), "the clocks are off by {drift:?} ns after {IDLE:?}");
+    // A kernel may come to look a tick later, however long it was idle.
+    assert!(drift.iter().all(|ns| ns.abs() < 4_000_000), "the clocks are off by {drift:?} ns after {IDLE:?}");
     let (second, _) = run(&bench, "second");
     for (first, second) in first.iter().zip(&second) {
         assert!(first == second, "the runs differ:\n{first}\n{second}");
