@@ -14,8 +14,8 @@ pub enum Clock {
     /// whether timer interrupts arrive, and on a busy host conclude that they do not.
     Emulated,
     /// Emulation in lockstep time. The time stamp counter counts the nanoseconds of the machine's virtual clock: 1 GHz exactly, which
-    /// the guest is told. What it would measure is off by some millionths, and it would correct what it was told by that a second
-    /// later, hence `pmtmr=0`: it has nothing to measure with.
+    /// the guest is told. It would measure 999.914 MHz, and measure again three seconds later, by the power management timer; hence
+    /// `pmtmr=0`: with nothing to measure by, it keeps what it was told.
     Lockstep,
 }
 
