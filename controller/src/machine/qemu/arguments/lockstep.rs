@@ -13,19 +13,13 @@
 //! - The disk is an NVDIMM, memory that is a file: written at once, too. What the guest synced is in it when QEMU is killed.
 //! - No virtio disk, no user network, no random numbers from the host: all of them answer when the host is ready.
 
-use super::{Arguments, SANDBOX, escape, nic};
+use super::{Arguments, EMULATED_CPU, SANDBOX, escape, nic};
 use crate::machine::Mac;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 /// A PC without the parts that nobody needs in lockstep.
 const MACHINE: &str = "q35,hpet=off,smbus=off,sata=off,usb=off,vmport=off,i8042=off";
-
-/// An emulated processor ([`super::EMULATED_CPU`]), without one more promise. QEMU 7.2 computes the flags that CMPXCHG16B leaves from
-/// what it has not brought up to date (`gen_cmpxchg16b`, target/i386/tcg/translate.c), and an interrupt behind that instruction
-/// saves rubbish for them. Memory allocators of the kernel live on it, a machine in lockstep is stopped every millisecond, and
-/// so of twenty boots one died. A kernel that is not offered the instruction does without.
-const CPU: &str = "max,-cx16,-erms,-fsrm";
 
 /// The date at which every machine's clock begins.
 const DATE: &str = "2026-01-01T00:00:00";
@@ -81,7 +75,7 @@ pub fn lockstep(board: &Board) -> Vec<String> {
     args.add("-machine", format!("{MACHINE}{nvdimm}"));
     args.add("-accel", "tcg,thread=single");
     args.add("-icount", "shift=2,sleep=off");
-    args.add("-cpu", CPU);
+    args.add("-cpu", EMULATED_CPU);
     args.add("-smp", "1");
     match &board.disk {
         Some(disk) => {
