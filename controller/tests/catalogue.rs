@@ -9,24 +9,29 @@ use std::collections::BTreeSet;
 
 const GUIDE: &str = "docs/guide.md";
 
-/// What the project promises: each way to die of UNP chapter 5, with the remedies.
-const PROMISED: [&str; 28] = [
+/// What the project promises: each way to die of UNP chapter 5, with the remedies, and the times that take a virtual clock.
+const PROMISED: [&str; 34] = [
     "abort-before-accept",
     "black-hole",
     "cable-flap",
     "connect-eintr",
+    "connect-timeout",
     "crash-reboot",
     "crash-reboot-keepalive",
     "five-clients-wait",
     "five-clients-waitpid",
+    "host-crash",
     "host-crash-alarm",
+    "host-crash-keepalive",
     "host-crash-keepalive-tuned",
     "host-crash-rcvtimeo",
+    "host-crash-routed",
     "host-crash-select",
     "host-crash-user-timeout",
     "host-unreachable",
     "net-unreachable",
     "normal-exit",
+    "outage-ten-minutes",
     "server-killed",
     "server-killed-late-read",
     "server-killed-select",
@@ -39,6 +44,7 @@ const PROMISED: [&str; 28] = [
     "sigpipe",
     "sigpipe-caught",
     "sigpipe-ignored",
+    "time-wait",
 ];
 
 /// All scenarios, in the order of the textbook's sections.
