@@ -64,12 +64,14 @@ fn another_run_of_the_same_gives_the_same_text() {
     assert_eq!(textbook(&[again]), textbook(&[told("crash-reboot", release, |_| ())]));
 }
 
-/// Make it anew: `controller run --all --out all && controller textbook all > docs/textbook-and-kernel.md`.
+/// Make them anew: `controller run --all --out all && controller textbook all > docs/textbook-and-kernel.md`, and likewise of the
+/// scenarios that live in lockstep time, as that document says.
 #[test]
-fn the_committed_document_tells_of_every_scenario_of_the_catalogue() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/textbook-and-kernel.md");
-    let text = std::fs::read_to_string(file).unwrap();
-    for (name, _) in deadpeer::embedded::SCENARIOS {
-        assert!(text.contains(&format!("\n## {name}\n")), "docs/textbook-and-kernel.md does not tell of {name}");
+fn the_committed_documents_tell_of_every_scenario_of_the_catalogue() {
+    let read = |name: &str| std::fs::read_to_string(format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (real, lockstep) = (read("textbook-and-kernel.md"), read("textbook-and-kernel-lockstep.md"));
+    for (name, text) in deadpeer::embedded::SCENARIOS {
+        let document = if text.contains("\ntime: lockstep\n") { &lockstep } else { &real };
+        assert!(document.contains(&format!("\n## {name}\n")), "no document tells of {name}");
     }
 }
