@@ -20,7 +20,7 @@
 //! | `host_key` | with `ssh`: dropbear's private ed25519 host key, made for this run |
 //!
 //! With `ssh`, the boot script starts dropbear on the control NIC. With `serial` there is no such NIC, and it starts
-//! `witness agent` on [`AGENT_LINE`] instead. A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial
+//! `witness agent` on [its line](agent::DEVICE) instead. A booted guest prints `deadpeer: up BOOT_ID KERNEL_RELEASE` ([`UP`]) on its serial
 //! console once SSH answers, or the agent's line is open.
 
 pub mod agent;
@@ -44,9 +44,6 @@ pub const SEED_DIR: &str = "/run/deadpeer";
 
 /// The witness on a booted guest; it comes with the seed.
 pub const WITNESS: &str = "/run/deadpeer/witness";
-
-/// The second serial line, which an agent listens on where the control channel is `serial`.
-pub const AGENT_LINE: &str = "/dev/ttyS1";
 
 /// Where our guest programs are on a booted guest; they come with the seed. On the guests' `PATH`.
 pub const PROGRAM_DIR: &str = "/run/deadpeer/bin";

@@ -26,7 +26,7 @@ mod textbook;
 mod verify;
 
 use crate::error::{Kind, Result};
-use crate::scenario::Catalogue;
+use crate::scenario::{Catalogue, Scenario};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -117,6 +117,13 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }
+}
+
+/// The scenarios of these names or files; the whole catalogue, if it is `all`.
+fn chosen(names: &[String], all: bool) -> Result<Vec<Scenario>> {
+    let catalogue = catalogue();
+    let names: Vec<&str> = if all { catalogue.names().collect() } else { names.iter().map(String::as_str).collect() };
+    names.into_iter().map(|name| catalogue.resolve(name)).collect()
 }
 
 /// Prints what clap has to say instead of a command: help and version are a success, the rest is wrong usage.

@@ -45,12 +45,7 @@ pub(super) struct VerifyArgs {
 /// # Errors
 /// Wrong usage, a folder that cannot be made, or the user's interrupt.
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
-    let names: Vec<&str> = if args.all {
-        super::catalogue().names().collect()
-    } else {
-        args.scenarios.iter().map(String::as_str).collect()
-    };
-    let scenarios = names.iter().map(|name| super::catalogue().resolve(name)).collect::<Result<Vec<Scenario>>>()?;
+    let scenarios = super::chosen(&args.scenarios, args.all)?;
     let interrupt = Interrupt::install()?;
     let temporary = tempfile::tempdir().broken(|| "cannot make a folder for the runs".to_owned())?;
     let home = args.out.as_deref().unwrap_or(temporary.path());

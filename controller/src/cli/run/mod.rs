@@ -99,12 +99,7 @@ pub(super) struct RunArgs {
 /// # Errors
 /// Wrong usage, or a run that could not even have a folder. A lab that broke is a run's outcome.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
-    let names: Vec<&str> = if args.all {
-        super::catalogue().names().collect()
-    } else {
-        args.scenarios.iter().map(String::as_str).collect()
-    };
-    let scenarios = names.iter().map(|name| super::catalogue().resolve(name)).collect::<Result<Vec<Scenario>>>()?;
+    let scenarios = super::chosen(&args.scenarios, args.all)?;
     if let Some(file) = &args.junit {
         // Known before the first machine boots, not after the last.
         let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);

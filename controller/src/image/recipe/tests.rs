@@ -40,7 +40,7 @@ fn guest_and_controller_agree() {
     assert!(boot.contains(&format!("\t{mac}{:02x}:*)\n", guest::CONTROL_MAC_LINK)));
     assert!(INITRAMFS_INIT.contains(&format!("\t{})\n\t\techo \"{}\"\n", guest::PROBE_WORD, guest::PROBE_OK)));
     assert!(INITRAMFS_INIT.contains(&format!("echo \"{}$*\"", guest::FAILED)));
-    assert!(boot.contains(&format!("$seed/witness agent {} ||", guest::AGENT_LINE)));
+    assert!(boot.contains(&format!("$seed/witness agent {} ||", guest::agent::DEVICE)));
     assert_eq!(guest::PROGRAM_DIR, format!("{}/bin", guest::SEED_DIR));
     let passwd = FILES.iter().find(|(path, ..)| *path == "etc/passwd").unwrap().2;
     let shell = passwd.lines().next().unwrap().rsplit(':').next().unwrap();
