@@ -8,6 +8,7 @@
 
 pub mod cable;
 pub mod cli;
+pub mod compare;
 pub mod conductor;
 pub mod doctor;
 pub mod embedded;

@@ -11,6 +11,7 @@
 mod bench;
 mod check;
 mod completions;
+mod diff;
 mod doctor;
 mod image;
 mod list;
@@ -18,6 +19,7 @@ pub mod logging;
 mod man;
 mod output;
 mod run;
+mod runs;
 mod schema;
 mod show;
 #[cfg(test)]
@@ -70,6 +72,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
     Verify(verify::VerifyArgs),
+    Diff(diff::DiffArgs),
     Textbook(textbook::TextbookArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -112,6 +115,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Textbook(args) => textbook::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

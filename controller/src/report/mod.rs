@@ -14,6 +14,7 @@
 
 mod batch;
 mod canvas;
+mod comparison;
 mod count;
 mod events;
 mod junit;
@@ -27,6 +28,7 @@ mod textbook;
 mod time;
 
 pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
+pub use comparison::{again_word, comparison, conditions};
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};
 pub use junit::junit;

@@ -1,0 +1,117 @@
+//! Timelines to strands.
+
+use super::connections::Connections;
+use super::kinds;
+use crate::timeline::{DescriptorKind, Event, Frame, FrameKind, KernelEvent, KernelFact, LabTime, What};
+use indexmap::IndexMap;
+
+/// Events whose order is no accident, by kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strand {
+    /// Whose they are: `connection 1, from client to server:9877: on the wire, sent by client`.
+    pub name: String,
+    /// In order.
+    pub items: Vec<Item>,
+}
+
+/// Events of one kind in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The kind.
+    pub kind: String,
+    /// How many.
+    pub count: usize,
+    /// When the first was.
+    pub at: LabTime,
+}
+
+/// The strands of a timeline: hosts, then connections, then programs.
+#[must_use]
+pub fn strands(timeline: &[Event]) -> Vec<Strand> {
+    let mut events: Vec<&Event> = timeline.iter().collect();
+    events.sort_by_key(|event| event.at);
+    let mut connections = Connections::default();
+    for event in &events {
+        if let What::Wire(frame) = &event.what {
+            connections.see(frame);
+        }
+    }
+    let mut rooms: [IndexMap<String, Vec<Item>>; 3] = Default::default();
+    for event in events {
+        let Some((room, strand, kind)) = told(&event.what, &mut connections) else { continue };
+        let items = rooms[room].entry(strand).or_default();
+        match items.last_mut() {
+            Some(last) if last.kind == kind => last.count += 1,
+            _ => items.push(Item { kind, count: 1, at: event.at }),
+        }
+    }
+    let [hosts, mut wires, programs] = rooms;
+    wires.sort_by(|one, _, other, _| number(one).cmp(&number(other)));
+    hosts.into_iter().chain(wires).chain(programs).map(|(name, items)| Strand { name, items }).collect()
+}
+
+const HOSTS: usize = 0;
+const CONNECTIONS: usize = 1;
+const PROGRAMS: usize = 2;
+
+/// Where an event belongs, and of what kind it is; none if it is not compared.
+fn told(what: &What, connections: &mut Connections) -> Option<(usize, String, String)> {
+    match what {
+        What::Step { .. } => None,
+        What::Machine { host, event } => Some((HOSTS, format!("host {host}"), kinds::machine(event)?)),
+        What::Program { program, event, .. } => {
+            Some((PROGRAMS, format!("program {program}, as its user sees it"), kinds::program(event)?))
+        }
+        What::Wire(frame) => wire(frame, connections),
+        What::Kernel(told) => kernel(told, connections),
+    }
+}
+
+fn wire(frame: &Frame, connections: &mut Connections) -> Option<(usize, String, String)> {
+    match &frame.kind {
+        FrameKind::Tcp(segment) => {
+            let kind = kinds::segment(segment, frame.verdict)?;
+            let connection = connections.of_segment(frame, segment);
+            let link = if frame.link == 0 { String::new() } else { format!(" (link {})", frame.link) };
+            Some((CONNECTIONS, format!("{connection}: on the wire, sent by {}{link}", frame.from), kind))
+        }
+        FrameKind::Icmp { text, .. } => {
+            // "destination unreachable (host unreachable), about TCP ...": behind the comma are ports.
+            let what = text.split_once(", about ").map_or(text.as_str(), |(what, _)| what);
+            Some((HOSTS, format!("ICMP sent by {}", frame.from), format!("{what}{}", kinds::fate(frame.verdict))))
+        }
+        FrameKind::Arp { .. } | FrameKind::Other { .. } => None,
+    }
+}
+
+fn kernel(told: &KernelEvent, connections: &mut Connections) -> Option<(usize, String, String)> {
+    let host = &told.host;
+    let (connection, kind) = match &told.fact {
+        KernelFact::State { connection, from, to } => (connection, format!("{from} to {to}")),
+        KernelFact::Retransmitted { connection } => (connection, "retransmitted".to_owned()),
+        KernelFact::ResetSent { connection } => (connection, "RST sent".to_owned()),
+        KernelFact::ResetReceived { connection } => (connection, "RST received".to_owned()),
+        KernelFact::Call(call) if kinds::is_on_connection(call) => {
+            let Some(DescriptorKind::Connection(connection)) = call.on.as_ref().map(|on| &on.kind) else { return None };
+            let name = connections.of_kernel(host, connection)?;
+            let process = told.process.as_ref();
+            return Some((CONNECTIONS, format!("{name}: system calls on {host}"), kinds::call(process, call)));
+        }
+        fact => {
+            let process = match fact {
+                KernelFact::SignalSent { target, .. } => target,
+                _ => told.process.as_ref()?,
+            };
+            let program = process.program.as_ref()?;
+            let whose = if process.child { format!("children of {program}") } else { program.clone() };
+            return Some((PROGRAMS, format!("{whose}, as the kernel of {host} saw it"), kinds::process(fact)?));
+        }
+    };
+    let name = connections.of_kernel(host, connection)?;
+    Some((CONNECTIONS, format!("{name}: in the kernel of {host}"), kind))
+}
+
+/// The number in `connection 12, ...`.
+fn number(name: &str) -> usize {
+    name.split([' ', ',']).nth(1).and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
+}
