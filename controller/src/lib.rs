@@ -6,6 +6,7 @@
 //! everybody may read. A room is entered by its `mod.rs` alone. The words used here (scenario, host,
 //! cable, program, step, witness, event, timeline, expectation, run) are those of `docs/how-it-works.md`.
 
+pub mod bundle;
 pub mod cable;
 pub mod cli;
 pub mod compare;

@@ -9,6 +9,7 @@
 //! Exception: a reader that goes away (`controller list | head -1`) has seen enough; that is no error ([`output`]).
 
 mod bench;
+mod bundle;
 mod check;
 mod completions;
 mod diff;
@@ -18,6 +19,7 @@ mod list;
 pub mod logging;
 mod man;
 mod output;
+mod reproduce;
 mod run;
 mod runs;
 mod schema;
@@ -73,6 +75,8 @@ enum Command {
     Bench(bench::BenchArgs),
     Verify(verify::VerifyArgs),
     Diff(diff::DiffArgs),
+    Bundle(bundle::BundleArgs),
+    Reproduce(reproduce::ReproduceArgs),
     Textbook(textbook::TextbookArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -116,6 +120,8 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Bench(args) => bench::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Bundle(args) => bundle::run(args),
+        Command::Reproduce(args) => reproduce::run(args),
         Command::Textbook(args) => textbook::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

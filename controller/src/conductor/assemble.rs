@@ -3,6 +3,7 @@
 use super::crowd;
 use super::folder::Folder;
 use super::guest::{Guest, HostKeys, ask_kernel};
+use super::inputs::command_lines as command_lines_of;
 use super::interrupt::Interrupt;
 use super::kernels::Kernels;
 use super::lab::{COMMAND_WITHIN, Lab, keys_for};
@@ -52,6 +53,8 @@ pub(super) struct Carried {
     pub(super) watched: LabTime,
     /// What the testimony of the hosts' kernels is worth: host and account, by boot.
     pub(super) accounts: Vec<(String, KernelAccount)>,
+    /// QEMU's command line of each host's first boot.
+    pub(super) command_lines: IndexMap<String, Vec<String>>,
 }
 
 impl Carried {
@@ -118,7 +121,8 @@ pub(super) fn conduct(
         boot_within: options.boot_within,
     };
     lab.phases.end("put the lab together", PhaseKind::Overhead);
-    let lived = live(&mut lab);
+    let mut command_lines = IndexMap::new();
+    let lived = live(&mut lab, &mut command_lines);
     lab.settle_outputs();
     // How the lab itself ends is nobody's evidence.
     let (timeline, watched) = (lab.watch.timeline(), clock.now());
@@ -132,13 +136,14 @@ pub(super) fn conduct(
     let (timeline, accounts, vouched) = kernels.testify(timeline, watched);
     phases.end("hear the kernels", PhaseKind::Overhead);
     let error = lived.and(captured.map(|_| ())).and(vouched).err();
-    Ok(Carried { error, timeline, watched, accounts })
+    Ok(Carried { error, timeline, watched, accounts, command_lines })
 }
 
 /// The life of a lab: boot, steps, what the expectations still wait for, and the kernels' last word.
-fn live(lab: &mut Lab<'_>) -> Result<()> {
+fn live(lab: &mut Lab<'_>, command_lines: &mut IndexMap<String, Vec<String>>) -> Result<()> {
     let hosts: Vec<String> = lab.scenario.hosts.keys().cloned().collect();
     lab.bring_up(&hosts, 0)?;
+    *command_lines = command_lines_of(&lab.guests);
     lab.carry_out_steps()?;
     settle(lab)?;
     last_word(lab)?;

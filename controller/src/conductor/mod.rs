@@ -10,6 +10,7 @@ mod crowd;
 mod deploy;
 mod folder;
 mod guest;
+mod inputs;
 mod interrupt;
 mod kernels;
 mod lab;
@@ -22,6 +23,7 @@ mod wires;
 mod world;
 
 pub use batch::{Job, run_all};
+pub use inputs::{computer, guest_programs};
 pub use interrupt::Interrupt;
 
 use crate::error::{Error, Kind, Result};
@@ -30,15 +32,15 @@ use crate::machine::Choice;
 use crate::machine::qemu::{Chosen, Info, Probe, lockstep};
 use crate::own::Placed;
 use crate::progress::Reporter;
-use crate::report::{PhaseKind, RunResult};
+use crate::report::{Inputs, PhaseKind, RunResult};
 use crate::runlog::RunLog;
 use crate::scenario::{Host, Scenario, Time};
 use crate::timeline::{Clock, Event};
 use folder::Folder;
 use indexmap::IndexMap;
 use phases::Phases;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
@@ -63,6 +65,8 @@ pub struct Options {
     pub seed: u64,
     /// Have the guests' kernels testify. Without, there is no kernel evidence, and nothing that costs time for it.
     pub witness: bool,
+    /// What these hosts boot, whatever their suite: images that are not the cache's.
+    pub images: BTreeMap<String, Image>,
 }
 
 impl Default for Options {
@@ -79,6 +83,7 @@ impl Default for Options {
             time: None,
             seed: 0,
             witness: true,
+            images: BTreeMap::new(),
         }
     }
 }
@@ -159,6 +164,15 @@ pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> 
     Ok(())
 }
 
+/// What a run would be made with, were it made now.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn foresee(scenario: &Scenario, options: &Options, reporter: &Reporter, interrupt: &Interrupt) -> Result<Inputs> {
+    let found = find(scenario, options, reporter, interrupt, &mut Phases::start())?;
+    Ok(inputs::inputs(scenario, options, Some(&found), &IndexMap::new(), Path::new("/")))
+}
+
 /// Which image a host boots: what the user says, then what the scenario says, then the default.
 fn spec(host: &Host, options: &Options) -> image::Spec {
     let suite = options.kernel.as_ref().or(host.kernel.as_ref());
@@ -183,6 +197,10 @@ fn find(
     phases.end("find QEMU", PhaseKind::Overhead);
     let mut images: IndexMap<String, Image> = IndexMap::new();
     for (name, host) in &scenario.hosts {
+        if let Some(image) = options.images.get(name) {
+            images.insert(name.clone(), image.clone());
+            continue;
+        }
         let spec = spec(host, options);
         let image = match images.values().find(|image| image.contents.suite == spec.suite) {
             Some(image) => image.clone(),

@@ -2,6 +2,7 @@
 
 use super::assemble::Carried;
 use super::folder::Folder;
+use super::inputs::inputs;
 use super::phases::Phases;
 use super::{Found, Options, Run};
 use crate::error::{Context, Error, Kind, Result};
@@ -36,10 +37,12 @@ pub(super) fn conclude(
     (started, virtual_time): (SystemTime, Option<LabTime>),
     mut phases: Phases,
 ) -> Result<Run> {
-    let Carried { error, timeline, watched, accounts } = carried;
+    let Carried { error, timeline, watched, accounts, command_lines } = carried;
     let expectations = judge::judge_at(scenario, &timeline, watched);
     let outcome = if error.is_some() { Outcome::Unknown } else { judge::outcome(&expectations) };
     write_events(&folder, &timeline)?;
+    let inputs = inputs(scenario, options, found, &command_lines, &folder.private());
+    folder.write("inputs.json", report::inputs_to_json(&inputs).as_bytes())?;
     folder.close();
     phases.end("judge and write", report::PhaseKind::Overhead);
     let result = RunResult {

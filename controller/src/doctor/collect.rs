@@ -61,6 +61,12 @@ pub fn available_memory() -> Option<u64> {
     memory(&read_to_string("/proc/meminfo").ok()?).map(|(_, available)| available)
 }
 
+/// All memory in MiB, if the kernel says so.
+#[must_use]
+pub fn total_memory() -> Option<u64> {
+    memory(&read_to_string("/proc/meminfo").ok()?).map(|(total, _)| total)
+}
+
 /// All and available memory in MiB, of a `/proc/meminfo`.
 pub(super) fn memory(meminfo: &str) -> Option<(u64, u64)> {
     let mebibytes = |name: &str| {

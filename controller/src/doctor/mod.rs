@@ -16,7 +16,7 @@ mod facts;
 #[cfg(test)]
 mod tests;
 
-pub use collect::available_memory;
+pub use collect::{available_memory, total_memory};
 pub use examine::examine;
 pub use facts::{Acceleration, Cache, CachedImage, Facts, Program, System, Terminal, Trouble, User};
 

@@ -40,7 +40,7 @@ pub use build::{SPACE_NEEDED, TOOLS};
 pub use cache::cache_folder;
 pub use lock::{Artefact, Lock, Package};
 pub use seed::{Control, Seed, seed};
-pub use store::{Entry, Image, Spec, ensure, list, remove};
+pub use store::{Entry, Image, Spec, ensure, list, of_key, remove, unpacked};
 
 /// The id under which progress of images is told.
 const PROGRESS: &str = "image";

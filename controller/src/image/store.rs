@@ -46,8 +46,8 @@ pub struct Image {
     pub kernel_release: String,
     /// Whether it was built just now.
     pub built: bool,
-    /// Kept for its drop: lets go of the image.
-    _held: Arc<Held>,
+    /// Kept for its drop: lets go of the image. None for one that is not in the cache.
+    _held: Option<Arc<Held>>,
 }
 
 /// An image in the cache, or what is left of one.
@@ -98,17 +98,7 @@ pub fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) 
             if waited.get() && !built {
                 reporter.done(PROGRESS, "guest image built by another controller");
             }
-            return Ok(Image {
-                kernel: folder.join(KERNEL),
-                initrd: folder.join(INITRD),
-                disk: folder.join(DISK),
-                lock: folder.join(lock::FILE),
-                kernel_release: contents.kernel_release.clone(),
-                contents: *contents,
-                built,
-                _held: Arc::new(held),
-                key,
-            });
+            return Ok(Image { built, ..image(key, &folder, *contents, Some(held)) });
         }
         drop(held);
         let held = cache.lock(&key, LockKind::Change, interrupted, &mut waiting)?;
@@ -125,6 +115,54 @@ pub fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) 
         tracing::info!(key, "{what}");
         build_into(&cache, &key, &held, &spec.suite, reporter, interrupted)?;
         built = true;
+    }
+}
+
+fn image(key: String, folder: &Path, contents: Lock, held: Option<Held>) -> Image {
+    Image {
+        kernel: folder.join(KERNEL),
+        initrd: folder.join(INITRD),
+        disk: folder.join(DISK),
+        lock: folder.join(lock::FILE),
+        kernel_release: contents.kernel_release.clone(),
+        contents,
+        built: false,
+        _held: held.map(Arc::new),
+        key,
+    }
+}
+
+/// The image of this key, if the cache has it intact.
+///
+/// # Errors
+/// It has not, or the image is being changed just now.
+pub fn of_key(key: &str) -> Result<Image> {
+    let cache = Cache::open(cache_folder()?)?;
+    let folder = cache.image(key);
+    let busy = || Error::broken(format!("image {key} is being built or removed just now"));
+    let held = cache.try_lock(key, LockKind::Use)?.ok_or_else(busy)?;
+    match verify::look(&folder) {
+        Found::Intact(contents) => Ok(image(key.to_owned(), &folder, *contents, Some(held))),
+        Found::Absent => Err(Error::usage(format!("image {key} is not in the cache any more"))
+            .help("Run the scenario again: that builds the image that is made today.")),
+        Found::Damaged(what) => Err(Error::broken(format!("image {key} was altered since it was built")).detail(what)),
+    }
+}
+
+/// An image that came from somebody else, in a folder that is not the cache's: it is as its own lock file says, and its key is what
+/// they call it. It never enters the cache, where others would trust it.
+///
+/// # Errors
+/// It is not whole.
+pub fn unpacked(key: &str, folder: &Path) -> Result<Image> {
+    match verify::look_unstamped(folder) {
+        Found::Intact(contents) if [KERNEL, INITRD, DISK].iter().all(|it| contents.artefacts.contains_key(*it)) => {
+            Ok(image(key.to_owned(), folder, *contents, None))
+        }
+        Found::Intact(_) | Found::Absent => {
+            Err(Error::usage(format!("image {key} lacks a kernel, an initramfs or a disk")))
+        }
+        Found::Damaged(what) => Err(Error::usage(format!("image {key} is not whole")).detail(what)),
     }
 }
 

@@ -78,6 +78,24 @@ fn compare(folder: &Path) -> Result<Lock, String> {
     if lock::measure(&folder.join(lock::FILE)).map_err(said)?.sha256 != stamp.lock {
         return Err(format!("{} was altered", lock::FILE));
     }
+    whole(folder, &lock)?;
+    // Good, but touched. A cache that cannot be written to is looked at whole each time.
+    let _ = self::stamp(folder, &lock);
+    Ok(lock)
+}
+
+/// Looks at an image that has a lock file and no stamp, as it did not come out of this cache.
+pub(super) fn look_unstamped(folder: &Path) -> Found {
+    let looked = Lock::read(folder).map_err(|e| e.fact).and_then(|lock| {
+        whole(folder, &lock)?;
+        Ok(lock)
+    });
+    looked.map_or_else(Found::Damaged, |lock| Found::Intact(Box::new(lock)))
+}
+
+/// Compares every artefact with what the lock file says of it.
+fn whole(folder: &Path, lock: &Lock) -> Result<(), String> {
+    let said = |e: crate::error::Error| e.fact;
     for (name, wanted) in &lock.artefacts {
         let found = lock::measure(&folder.join(name)).map_err(said)?;
         if found.size != wanted.size {
@@ -87,9 +105,7 @@ fn compare(folder: &Path) -> Result<Lock, String> {
             return Err(format!("{name} was altered: its SHA-256 is {} instead of {}", found.sha256, wanted.sha256));
         }
     }
-    // Good, but touched. A cache that cannot be written to is looked at whole each time.
-    let _ = self::stamp(folder, &lock);
-    Ok(lock)
+    Ok(())
 }
 
 fn see(folder: &Path, lock: &Lock) -> Result<BTreeMap<String, Seen>> {

@@ -57,9 +57,22 @@ impl Own {
             .into_iter();
         let path = PathBuf::from(words.next().ok_or_else(form)?);
         let arguments: Vec<String> = words.collect();
+        Self::of_file(name, path, (!arguments.is_empty()).then_some(arguments))
+    }
+
+    /// A program that somebody else ran, and with which arguments.
+    ///
+    /// # Errors
+    /// Wrong usage: the file cannot be read, or is no program for the guests.
+    pub fn received(name: &str, path: &Path, arguments: Vec<String>) -> Result<Self> {
+        let mode = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(path, mode).usage(|| format!("cannot make {} executable", path.display()))?;
+        Self::of_file(name, path.to_owned(), Some(arguments))
+    }
+
+    fn of_file(name: &str, path: PathBuf, arguments: Option<Vec<String>>) -> Result<Self> {
         let bytes = read(&path)?;
         let needs = binary::needs(&bytes).map_err(|wrong| Error::usage(format!("{} {wrong}", path.display())))?;
-        let arguments = (!arguments.is_empty()).then_some(arguments);
         Ok(Self { name: name.to_owned(), path, bytes: bytes.into(), needs, arguments })
     }
 

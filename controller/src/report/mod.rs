@@ -17,6 +17,7 @@ mod canvas;
 mod comparison;
 mod count;
 mod events;
+mod inputs;
 mod junit;
 mod ladder;
 mod result;
@@ -26,11 +27,13 @@ pub mod terminal;
 mod text;
 mod textbook;
 mod time;
+mod unlike;
 
 pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
 pub use comparison::{again_word, comparison, conditions};
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};
+pub use inputs::{Asked, Computer, HostInputs, INPUTS_SCHEMA, ImageInputs, Inputs, inputs_to_json};
 pub use junit::junit;
 pub use ladder::ladder;
 pub use result::{
@@ -41,3 +44,4 @@ pub use style::Style;
 pub use summary::summary;
 pub use textbook::{Told, textbook};
 pub use time::rfc3339;
+pub use unlike::unlike;

@@ -164,6 +164,7 @@ impl RunArgs {
             time: self.time,
             seed: self.seed,
             witness: !self.no_witness,
+            ..Options::default()
         }
     }
 
