@@ -172,7 +172,9 @@ fn measured(name: &str, source: &Source) -> Result<Member> {
 fn write(to: &Path, manifest: &Manifest, members: &[(String, Source)]) -> Result<()> {
     let cannot = || format!("cannot write {}", to.display());
     let folder = to.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = tempfile::NamedTempFile::new_in(folder).usage(cannot)?;
+    // For others to read, as far as the user lets them.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let beside = tempfile::Builder::new().permissions(mode).tempfile_in(folder).usage(cannot)?;
     let packed = GzEncoder::new(BufWriter::new(beside), Compression::default());
     let mut archive = tar::Builder::new(packed);
     let json = serde_json::to_vec_pretty(manifest).broken(cannot)?;

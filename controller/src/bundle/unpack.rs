@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// A member is copied by pieces of so many bytes.
 const PIECE: usize = 64 << 10;
 
+/// tar(1) fills archives up with zeros to a multiple of 10 KiB; others do to less.
+const LONGEST_END: u64 = 64 << 10;
+
 /// A bundle that was read, whole and unaltered. Its folder is gone with this value.
 #[derive(Debug)]
 pub struct Unpacked {
@@ -86,7 +89,19 @@ pub(super) fn read(packed: impl Read, place: &Path) -> Result<Unpacked> {
         let name = more.map(|it| String::from_utf8_lossy(&it.path_bytes()).into_owned()).unwrap_or_default();
         return Err(refused(&format!("it has members that it does not list: {name:?}")));
     }
+    drop(entries);
+    end(archive.into_inner())?;
     Ok(Unpacked { manifest, folder })
+}
+
+/// Nothing but the zeros that fill an archive up may follow, and the check sum of all of it.
+fn end(rest: impl Read) -> Result<()> {
+    let mut bytes = Vec::new();
+    rest.take(LONGEST_END).read_to_end(&mut bytes).map_err(|e| cut(&e))?;
+    if bytes.len() as u64 == LONGEST_END || bytes.iter().any(|byte| *byte != 0) {
+        return Err(refused("something follows its last member"));
+    }
+    Ok(())
 }
 
 /// Only plain files are members.

@@ -1,1 +1,99 @@
+#![allow(clippy::unwrap_used)]
 
+use super::*;
+use crate::timeline::{Flags, Frame, FrameKind, LabTime, Segment, Verdict, What};
+
+fn segment(at: u64, from: &str, port: u16, flags: &str, length: usize, retransmission: bool) -> Event {
+    let client = from == "client";
+    let (to, ports) = if client { ("server", (port, 9877)) } else { ("client", (9877, port)) };
+    let address = |host: &str| (if host == "client" { "192.0.2.1" } else { "192.0.2.2" }).parse().unwrap();
+    let has = |letter: char| flags.contains(letter);
+    let flags = Flags { syn: has('S'), ack: has('A'), fin: has('F'), rst: has('R'), ..Flags::default() };
+    let kind = FrameKind::Tcp(Segment {
+        source: address(from),
+        source_port: ports.0,
+        destination: address(to),
+        destination_port: ports.1,
+        flags,
+        seq: port.into(),
+        ack: 0,
+        relative_seq: 0,
+        relative_ack: 0,
+        window: 0,
+        length,
+        retransmission,
+    });
+    let frame = Frame {
+        number: at,
+        from: from.into(),
+        link: 0,
+        to: Some(to.into()),
+        bound_for: None,
+        length: 60,
+        verdict: Verdict::Passed,
+        kind,
+    };
+    Event { at: LabTime(at), what: What::Wire(Box::new(frame)) }
+}
+
+/// A connection from `port` that says a line and is reset or ends well.
+fn connection(port: u16, later: u64, resends: usize, end: &str) -> Vec<Event> {
+    let mut events = vec![
+        segment(later + 1, "client", port, "S", 0, false),
+        segment(later + 2, "server", port, "SA", 0, false),
+        segment(later + 3, "client", port, "A", 0, false),
+        segment(later + 4, "client", port, "A", 9, false),
+    ];
+    events.extend((0..resends as u64).map(|n| segment(later + 5 + n, "client", port, "A", 9, true)));
+    events.push(segment(later + 50, "server", port, end, 0, false));
+    events
+}
+
+fn compare(one: &[Event], other: &[Event]) -> Comparison {
+    let side = |timeline| Side { outcome: Outcome::Pass, judged: &[], timeline };
+    Comparison::new(&side(one), &side(other))
+}
+
+#[test]
+fn ports_times_counts_and_bare_acknowledgements_are_not_compared() {
+    let (one, other) = (connection(40_000, 0, 2, "FA"), connection(50_001, 777, 5, "FA"));
+    let compared = compare(&one, &other);
+    assert_eq!(compared.again(), Again::Reproduced);
+    let names: Vec<&str> = compared.strands.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "connection 1, from client to server:9877: on the wire, sent by client",
+            "connection 1, from client to server:9877: on the wire, sent by server",
+        ]
+    );
+    let [left, right] = compared.strands[0].rows.last().unwrap().clone().map(Option::unwrap);
+    assert_eq!((left.kind.as_str(), left.count, right.count), ("data again", 2, 5));
+}
+
+#[test]
+fn a_parting_is_found_where_it_is() {
+    let compared = compare(&connection(40_000, 0, 0, "FA"), &connection(40_000, 0, 0, "R"));
+    assert_eq!(compared.again(), Again::NotReproduced);
+    let [client, server] = &compared.strands[..] else { panic!("{compared:?}") };
+    assert!(client.is_same() && !server.is_same());
+    let kinds: Vec<[Option<&str>; 2]> =
+        server.rows.iter().map(|row| row.each_ref().map(|it| it.as_ref().map(|it| it.kind.as_str()))).collect();
+    assert_eq!(kinds, [[Some("SYN, ACK"); 2], [Some("FIN"), None], [None, Some("RST")]]);
+}
+
+#[test]
+fn a_connection_that_only_one_has_is_told() {
+    let one = connection(40_000, 0, 0, "FA");
+    let both = [one.clone(), connection(40_001, 100, 0, "FA")].concat();
+    assert_eq!(compare(&one, &both).strands.iter().filter(|it| !it.is_same()).count(), 2);
+    assert_eq!(compare(&both, &one).strands.len(), 4);
+}
+
+#[test]
+fn a_lab_that_broke_says_nothing() {
+    let side = |outcome| Side { outcome, judged: &[], timeline: &[] };
+    assert_eq!(Comparison::new(&side(Outcome::Pass), &side(Outcome::Unknown)).again(), Again::Unknown);
+    assert_eq!(Comparison::new(&side(Outcome::Pass), &side(Outcome::Fail)).again(), Again::NotReproduced);
+    assert_eq!(Comparison::new(&side(Outcome::Fail), &side(Outcome::Fail)).again(), Again::Reproduced);
+}
