@@ -17,4 +17,4 @@ mod unpack;
 
 pub use manifest::{ENDING, Manifest, Member};
 pub use pack::{Packed, pack};
-pub use unpack::{Unpacked, unpack};
+pub use unpack::{Unpacked, read, unpack};

@@ -48,8 +48,11 @@ pub fn unpack(file: &Path, place: &Path) -> Result<Unpacked> {
     read(io::BufReader::new(opened), place).map_err(|error| error.during(&file.display().to_string()))
 }
 
-/// Reads a bundle.
-pub(super) fn read(packed: impl Read, place: &Path) -> Result<Unpacked> {
+/// Reads a bundle into a folder of its own within `place`.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn read(packed: impl Read, place: &Path) -> Result<Unpacked> {
     let mut builder = tempfile::Builder::new();
     let folder = builder
         .prefix(".bundle-")
