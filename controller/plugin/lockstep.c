@@ -15,8 +15,9 @@
 #include "qemu.h"
 #include "say.h"
 
-static QEMUTimer *boundary, *brake;
-static bool prepared, paused, resetting;
+static QEMUTimer *boundary;
+static bool prepared, paused;
+static CondWait *sleep_until_woken;
 
 /* The earliest time at which this machine does anything by itself. Neither timer of ours counts: the boundary's is not set
  * while it fires, and what is to be delivered is known to the coordinator. */
@@ -32,11 +33,15 @@ static int64_t next_event(int64_t now)
 static void at_boundary(void *unused)
 {
     (void)unused;
-    /* The first time is before the first instruction: all devices are there, and none was used. */
-    if (!prepared && !ports_find()) {
-        give_up("this machine cannot be bound to lockstep time");
+    if (!prepared) {
+        /* This is before the first instruction: all devices are there, and none was used. */
+        if (!ports_find()) {
+            give_up("this machine cannot be bound to lockstep time");
+        }
+        /* From now on QEMU's own jumps are off (`on_wait`). Not earlier, as qtest shapes how a machine is made. */
+        *qemu.qtest_allowed = true;
+        prepared = true;
     }
-    prepared = true;
     int64_t now = qemu.qemu_clock_get_ns(CLOCK_VIRTUAL);
     channel_report(now, next_event(now), ports_unread(), false);
     const uint8_t *items;
@@ -46,8 +51,6 @@ static void at_boundary(void *unused)
             give_up("a pause came with %u items", grant->items);
         }
         paused = true;
-        /* A vCPU that stops is idle, and QEMU would let the clock jump before it sees that the machine stands. */
-        qemu.timer_mod_ns(brake, now);
         qemu.qmp_stop(NULL);
         return;
     }
@@ -64,26 +67,36 @@ static void on_change(void *unused, bool running, int state)
     (void)unused, (void)state;
     if (running && paused) {
         paused = false;
-        qemu.timer_del(brake);
         qemu.timer_mod_ns(boundary, qemu.qemu_clock_get_ns(CLOCK_VIRTUAL));
     }
 }
 
-/* Called by the main loop whenever it wakes up, before it may let the clock of an idle machine jump. A guest that resets its machine
- * stops the vCPU, and the main loop then does the reset: until it has, the clock is kept as in a pause. */
-static void on_wakeup(Notifier *unused, void *unused_too)
+/* Lets the clock of an idle machine jump to its next timer, and fires it. False: not now. A vCPU that was stopped is idle too: for a
+ * pause, or until the main loop has reset the machine. And one that was switched off waits for the main loop to end QEMU. */
+static bool jump(void)
 {
-    (void)unused, (void)unused_too;
-    bool requested = qemu.qemu_reset_requested_get() != 0;
-    if (requested && !resetting) {
-        qemu.timer_mod_ns(brake, qemu.qemu_clock_get_ns(CLOCK_VIRTUAL));
-    } else if (!requested && resetting && !paused) {
-        qemu.timer_del(brake);
+    if (!prepared || !qemu.qemu_in_vcpu_thread() || !qemu.holds_lock() || !qemu.all_cpu_threads_idle() ||
+        qemu.cpu_is_stopped(qemu.qemu_get_cpu(0)) || qemu.qemu_shutdown_requested_get() ||
+        qemu.qemu_clock_deadline_ns_all(CLOCK_VIRTUAL, ALL_TIMERS) < 0) {
+        return false;
     }
-    resetting = requested;
+    *qemu.qtest_allowed = false;
+    qemu.icount_start_warp_timer();
+    *qemu.qtest_allowed = true;
+    qemu.qemu_clock_run_timers(CLOCK_VIRTUAL);
+    return true;
 }
 
-static Notifier wakeup = { .notify = on_wakeup };
+/* A thread of QEMU's is about to sleep until a condition is signalled; the vCPU's, holding QEMU's lock, does when the guest is idle.
+ * QEMU would have its main loop let the clock jump to the next timer. But the main loop sees a vCPU halt before the vCPU's thread has
+ * counted the instructions that it executed last, and a jump at that moment is too long by those. So the main loop is kept from it, as
+ * if qtest had the clock, and the vCPU's thread does it in place of its sleep, when all is counted. */
+static void on_wait(void *condition, void *mutex, const char *file, int line)
+{
+    if (!jump()) {
+        sleep_until_woken(condition, mutex, file, line);
+    }
+}
 
 /* The guest has switched itself off: what it sent since the last boundary is still told. A QEMU that ends before its machine ran has
  * nothing to tell. */
@@ -137,9 +150,9 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
         return -1;
     }
     qemu.qemu_add_vm_change_state_handler(on_change, NULL);
-    qemu.main_loop_poll_add_notifier(&wakeup);
+    sleep_until_woken = *qemu.qemu_cond_wait_func;
+    *qemu.qemu_cond_wait_func = on_wait;
     qemu.qemu_plugin_register_atexit_cb(id, at_exit, NULL);
-    brake = qemu_brake();
     boundary = qemu_timer(at_boundary, NULL);
     qemu.timer_mod_ns(boundary, 0);
     return 0;

@@ -35,7 +35,15 @@ static bool find_symbols(void)
     }
     QEMU_SYMBOLS(FIND)
     FIND(, use_icount, )
+    FIND(, qtest_allowed, )
+    FIND(, qemu_cond_wait_func, )
 #undef FIND
+    const char *lock = dlsym(RTLD_DEFAULT, "bql_locked") ? "bql_locked" : "qemu_mutex_iothread_locked"; /* until 8.2 */
+    found = dlsym(RTLD_DEFAULT, lock);
+    memcpy(&qemu.holds_lock, &found, sizeof found);
+    if (!found && sizeof missing - strlen(missing) > sizeof " bql_locked") {
+        strcat(missing, " bql_locked");
+    }
     if (missing[0]) {
         say("this QEMU does not export what is needed:%s", missing);
     }
@@ -68,31 +76,13 @@ bool qemu_find(const plugin_info *info)
     return true;
 }
 
-/* `group` holds a list of timers for each clock; NULL is the main one. */
-static QEMUTimer *timer_on(void *group, void (*fire)(void *), void *opaque)
+QEMUTimer *qemu_timer(void (*fire)(void *), void *opaque)
 {
     const int nanoseconds = 1, no_attributes = 0;
     /* More than any version's structure takes. */
     QEMUTimer *timer = memset(allocate(NULL, 256), 0, 256);
-    qemu.timer_init_full(timer, group, CLOCK_VIRTUAL, nanoseconds, no_attributes, fire, opaque);
+    qemu.timer_init_full(timer, NULL, CLOCK_VIRTUAL, nanoseconds, no_attributes, fire, opaque);
     return timer;
-}
-
-QEMUTimer *qemu_timer(void (*fire)(void *), void *opaque)
-{
-    return timer_on(NULL, fire, opaque);
-}
-
-/* QEMU calls it whenever the clock is changed; there must be one. */
-static void nobody_to_notify(void *unused, int clock)
-{
-    (void)unused, (void)clock;
-}
-
-QEMUTimer *qemu_brake(void)
-{
-    void *group[8] = { [CLOCK_VIRTUAL] = qemu.timerlist_new(CLOCK_VIRTUAL, nobody_to_notify, NULL) };
-    return timer_on(group, NULL, NULL);
 }
 
 /* Does the address lie in QEMU's own file? */

@@ -26,10 +26,8 @@ typedef struct Chardev Chardev;               /* include/chardev/char.h */
 typedef struct QEMUTimer QEMUTimer;           /* include/qemu/timer.h: 48 bytes in 7.2 and 10.0 */
 typedef ssize_t NetReceive(NetClientState *, const uint8_t *, size_t);
 
-typedef struct Notifier { /* include/qemu/notify.h */
-    void (*notify)(struct Notifier *, void *);
-    void *links[2];
-} Notifier;
+/* How a thread waits for a condition, holding the mutex: a variable, so that it can be profiled (include/qemu/thread.h). */
+typedef void CondWait(void *condition, void *mutex, const char *file, int line);
 
 enum { CLOCK_VIRTUAL = 1 };   /* QEMU_CLOCK_VIRTUAL, include/qemu/timer.h */
 enum { ALL_TIMERS = -1 };     /* QEMU_TIMER_ATTR_ALL, likewise */
@@ -48,15 +46,17 @@ typedef struct { /* qapi/control.json */
     X(VersionInfo *, qmp_query_version, (void *error))                  /* qapi-commands-control.h */ \
     X(void, qmp_stop, (void *error))                                    /* qapi-commands-misc.h */    \
     X(void *, qemu_add_vm_change_state_handler, (void (*)(void *, bool, int), void *)) /* runstate.h */ \
-    X(int, qemu_reset_requested_get, (void))                            /* runstate.h */              \
-    X(void, main_loop_poll_add_notifier, (Notifier *))                  /* qemu/main-loop.h */        \
+    X(int, qemu_shutdown_requested_get, (void))                         /* runstate.h */              \
+    X(bool, qemu_in_vcpu_thread, (void))                                /* qemu/main-loop.h */        \
     X(bool, all_cpu_threads_idle, (void))                               /* sysemu/cpus.h */           \
+    X(void *, qemu_get_cpu, (int number))                               /* hw/core/cpu.h */           \
+    X(bool, cpu_is_stopped, (void *cpu))                                /* hw/core/cpu.h */           \
+    X(void, icount_start_warp_timer, (void))                            /* sysemu/cpu-timers.h */     \
+    X(void, qemu_clock_run_timers, (int clock))                         /* qemu/timer.h */            \
     X(int64_t, qemu_clock_get_ns, (int clock))                          /* qemu/timer.h */            \
     X(int64_t, qemu_clock_deadline_ns_all, (int clock, int attributes)) /* qemu/timer.h */            \
     X(void, timer_init_full, (QEMUTimer *, void *, int, int, int, void (*)(void *), void *))          \
     X(void, timer_mod_ns, (QEMUTimer *, int64_t))                       /* qemu/timer.h */            \
-    X(void, timer_del, (QEMUTimer *))                                   /* qemu/timer.h */            \
-    X(void *, timerlist_new, (int clock, void (*)(void *, int), void *)) /* qemu/timer.h */           \
     X(NetClientState *, qemu_find_netdev, (const char *id))             /* net/net.h */               \
     X(void, qemu_send_packet, (NetClientState *, const uint8_t *, int)) /* net/net.h */               \
     X(Chardev *, qemu_chr_find, (const char *id))                       /* chardev/char.h */          \
@@ -68,7 +68,10 @@ typedef struct {
 #define FIELD(result, name, arguments) result(*name) arguments;
     QEMU_SYMBOLS(FIELD)
 #undef FIELD
-    int *use_icount; /* sysemu/cpu-timers.h, exec/icount.h */
+    bool (*holds_lock)(void);       /* `bql_locked`, qemu/main-loop.h */
+    int *use_icount;                /* sysemu/cpu-timers.h, exec/icount.h */
+    bool *qtest_allowed;            /* sysemu/qtest.h */
+    CondWait **qemu_cond_wait_func; /* qemu/thread.h */
     int64_t major, minor, micro;
 } Qemu;
 
@@ -80,10 +83,6 @@ bool qemu_find(const plugin_info *info);
 /* A timer on the virtual clock. It is run by the vCPU's thread, between two instructions, holding QEMU's lock: with
  * `-icount` the main loop leaves this clock alone (qemu_clock_run_all_timers, util/qemu-timer.c). */
 QEMUTimer *qemu_timer(void (*fire)(void *), void *opaque);
-
-/* A timer that never fires, as nobody runs the list that it is on. While it is due, the clock of an idle machine does not jump: it
- * jumps to what is due first (icount_start_warp_timer, softmmu/icount.c, accel/tcg/icount-common.c). */
-QEMUTimer *qemu_brake(void);
 
 /* Has a hub port hand what its NIC sends to `receive`; false, after saying why, if its structures are not as expected. */
 bool qemu_hook_hubport(NetClientState *port, const char *id, NetReceive *receive);

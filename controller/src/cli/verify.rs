@@ -1,5 +1,7 @@
 //! `controller verify`: runs a scenario twice in lockstep time, and compares what was witnessed byte by byte.
 
+mod difference;
+
 use super::output;
 use crate::conductor::{self, Interrupt, Options, Run};
 use crate::error::{Context, Error, Kind, Result};
@@ -7,7 +9,6 @@ use crate::judge::Outcome;
 use crate::progress::Reporter;
 use crate::report::terminal::Progress as Screen;
 use crate::scenario::{Scenario, Time};
-use crate::timeline::{Event, LabTime};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -121,7 +122,7 @@ fn twice(
 
 /// Compares the timelines first, because they say when.
 fn compare(scenario: &Scenario, first: &Run, second: &Run) -> Result<Found> {
-    if let Some(how) = timelines(&first.timeline, &second.timeline) {
+    if let Some(how) = difference::of_timelines(&first.timeline, &second.timeline) {
         return Ok(Found::Differs(how));
     }
     let consoles = scenario.hosts.keys().map(|host| format!("{host}.console.log"));
@@ -132,7 +133,7 @@ fn compare(scenario: &Scenario, first: &Run, second: &Run) -> Result<Found> {
             std::fs::read(&path).broken(|| format!("cannot read {}", path.display()))
         };
         let (left, right) = (read(first)?, read(second)?);
-        if let Some(how) = files(&left, &right) {
+        if let Some(how) = difference::of_files(&left, &right) {
             return Ok(Found::Differs(format!("  in {name} {how}")));
         }
         bytes += left.len() as u64;
@@ -140,70 +141,10 @@ fn compare(scenario: &Scenario, first: &Run, second: &Run) -> Result<Found> {
     Ok(Found::Same(bytes, first.result.outcome))
 }
 
-/// Where two timelines part: each side's event.
-fn timelines(first: &[Event], second: &[Event]) -> Option<String> {
-    let at = (0..first.len().max(second.len())).find(|n| first.get(*n) != second.get(*n))?;
-    let told = |side: Option<&Event>| {
-        side.map_or_else(
-            || "nothing more".to_owned(),
-            |event| serde_json::to_string(event).unwrap_or_else(|error| error.to_string()),
-        )
-    };
-    let when = |side: &[Event]| side.get(at).map(|event| event.at);
-    let earliest = [when(first), when(second)].into_iter().flatten().min().unwrap_or(LabTime(0));
-    let sides = format!("    first:  {}\n    second: {}", told(first.get(at)), told(second.get(at)));
-    Some(format!("  from {} ns on, in event {} of {} and {}:\n{sides}", earliest.0, at + 1, first.len(), second.len()))
-}
-
-/// Where two files part.
-fn files(first: &[u8], second: &[u8]) -> Option<String> {
-    let at = (0..first.len().max(second.len())).find(|n| first.get(*n) != second.get(*n))?;
-    let line = first.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
-    let around = |side: &[u8]| {
-        side.iter()
-            .skip(at.saturating_sub(20))
-            .take(60)
-            .flat_map(|b| b.escape_ascii())
-            .map(char::from)
-            .collect::<String>()
-    };
-    Some(format!(
-        "from byte {at} on (line {line}), of {} and {}:\n    first:  {}\n    second: {}",
-        first.len(),
-        second.len(),
-        around(first),
-        around(second)
-    ))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::timeline::{MachineEvent, What};
-
-    fn event(at: u64, up: bool) -> Event {
-        Event { at: LabTime(at), what: What::Machine { host: "a".into(), event: MachineEvent::CarrierSet { up } } }
-    }
-
-    #[test]
-    fn the_first_difference_in_time_is_told_on_each_side() {
-        let first = [event(1, true), event(5, true)];
-        assert_eq!(timelines(&first, &first), None);
-        let told = timelines(&first, &[event(1, true), event(4, false)]).unwrap();
-        assert!(told.starts_with("  from 4 ns on, in event 2 of 2 and 2:"), "{told}");
-        assert!(told.contains("first:  {\"at\":5") && told.contains("second: {\"at\":4"), "{told}");
-        let told = timelines(&first, &first[..1]).unwrap();
-        assert!(told.ends_with("second: nothing more"), "{told}");
-    }
-
-    #[test]
-    fn the_first_byte_that_differs_is_told() {
-        assert_eq!(files(b"same\n", b"same\n"), None);
-        let told = files(b"one\ntwo\n", b"one\ntww\n").unwrap();
-        assert!(told.starts_with("from byte 6 on (line 2), of 8 and 8:"), "{told}");
-        assert!(files(b"one", b"one\n").is_some(), "one is longer");
-    }
 
     #[test]
     fn what_differs_fails_and_what_broke_is_unknown() {

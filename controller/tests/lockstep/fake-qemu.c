@@ -38,27 +38,33 @@ static struct {
 } version = { &triple, "" };
 
 int use_icount = 1;
+bool qtest_allowed;
+
+static void sleep_until_woken(void *condition, void *mutex, const char *file, int line)
+{
+    (void)condition, (void)mutex, (void)file, (void)line;
+}
+void (*qemu_cond_wait_func)(void *, void *, const char *, int) = sleep_until_woken;
 
 void *qmp_query_version(void *error) { return error ? NULL : &version; }
 void qmp_stop(void *error) { (void)error; }
 void *qemu_add_vm_change_state_handler(void (*handler)(void *, bool, int), void *opaque) { return handler ? opaque : NULL; }
-int qemu_reset_requested_get(void) { return 0; }
-void main_loop_poll_add_notifier(void *notifier) { (void)notifier; }
+int qemu_shutdown_requested_get(void) { return 0; }
+bool qemu_in_vcpu_thread(void) { return true; }
+bool qemu_mutex_iothread_locked(void) { return true; }
 bool all_cpu_threads_idle(void) { return true; }
+void *qemu_get_cpu(int number) { return number ? NULL : client; }
+bool cpu_is_stopped(void *cpu) { return !cpu; }
+void icount_start_warp_timer(void) {}
+void qemu_clock_run_timers(int clock) { (void)clock; }
 int64_t qemu_clock_get_ns(int clock) { return clock - 1; }
 int64_t qemu_clock_deadline_ns_all(int clock, int attributes) { return clock + attributes - 1; }
 void timer_init_full(void *timer, void *list, int clock, int scale, int attributes, void (*callback)(void *), void *opaque)
 {
     (void)timer, (void)list, (void)clock, (void)scale, (void)attributes, (void)opaque;
-    fire = fire ? fire : callback; /* the brake has none, the boundary is the next */
+    fire = fire ? fire : callback; /* the boundary is the first */
 }
 void timer_mod_ns(void *timer, int64_t at) { (void)timer, (void)at; }
-void timer_del(void *timer) { (void)timer; }
-void *timerlist_new(int clock, void (*notify)(void *, int), void *opaque)
-{
-    (void)clock, (void)notify;
-    return opaque;
-}
 void *qemu_find_netdev(const char *id) { return id[0] == 'l' ? client : NULL; }
 void qemu_send_packet(void *from, const uint8_t *frame, int size) { (void)from, (void)frame, (void)size; }
 void *qemu_chr_find(const char *id) { return id[0] == 'c' ? client : NULL; }

@@ -233,6 +233,7 @@ fn a_qemu_that_lacks_something_is_refused_by_its_name() {
             vec!["-Dqemu_chr_find=x", "-Duse_icount=y"],
             "this QEMU does not export what is needed: qemu_chr_find use_icount",
         ),
+        (vec!["-Dqemu_mutex_iothread_locked=x"], "this QEMU does not export what is needed: bql_locked"),
         // `receive_iov` gone; a further function; a client too small.
         (vec!["-DLAYOUT=3,400,F,0,0,F,0,0,0,F,0"], "NetClientInfo of 'link0' is not laid out"),
         (vec!["-DLAYOUT=3,400,F,0,F,F,0,F,0,F,0"], "NetClientInfo of 'link0' is not laid out"),
@@ -251,6 +252,7 @@ fn each_qemu_is_offered_an_interface_that_it_takes() {
     assert_eq!(in_fake(&bench, &[]), (Ended::Exit(0), "interface 1\n".to_owned()));
     // 9.0: another interface, and no `receive_raw`.
     let newer = ["-DMAJOR=9", "-DMINOR=0", "-Dfunction=qemu_plugin_scoreboard_new", "-Dstatic="];
-    let newer = [&newer[..], &["-DLAYOUT=3,400,F,F,F,0,0,0,F,0"]].concat();
+    let renamed = ["-Dqemu_mutex_iothread_locked=bql_locked", "-DLAYOUT=3,400,F,F,F,0,0,0,F,0"];
+    let newer = [&newer[..], &renamed].concat();
     assert_eq!(in_fake(&bench, &newer), (Ended::Exit(0), "interface 2\n".to_owned()));
 }

@@ -14,12 +14,14 @@ fn signal(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
 
-/// What a scenario can do to a host, under either init: `verify` runs each twice, and finds no difference.
+/// What a scenario can do to a host, under either init, and to a lab that is idle for minutes: `verify` runs each twice, and finds no
+/// difference.
 #[test]
 fn two_runs_are_the_same_to_the_byte() {
     let _turn = crate::bench::turn();
-    let scenarios = ["crash-reboot", "cable-flap", "five-clients-wait", "shutdown-sysvinit", "shutdown-systemd"];
-    let output = Command::new(env!("CARGO_BIN_EXE_controller")).arg("verify").args(scenarios).output().unwrap();
+    let busy = ["crash-reboot", "cable-flap", "five-clients-wait", "shutdown-sysvinit", "shutdown-systemd"];
+    let scenarios = [&busy[..], &["outage-ten-minutes"]].concat();
+    let output = Command::new(env!("CARGO_BIN_EXE_controller")).arg("verify").args(&scenarios).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     for name in scenarios {

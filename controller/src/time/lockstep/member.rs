@@ -1,7 +1,7 @@
 //! One machine's plugin, over its socket.
 
-use super::Reported;
 use super::protocol::{self, HELLO, Head, Hello, Item, Malformed, REPORT};
+use super::{INSTRUCTION, Reported};
 use crate::error::{Context, Error, Result};
 use crate::timeline::LabTime;
 use std::io::{ErrorKind, Read, Write};
@@ -19,6 +19,8 @@ pub(super) struct Member {
     /// Where it was when it reported last, and by how much the lab's clock is ahead of its own (less than nothing, wrapped, for
     /// a machine that is older than the lab); none, before its first report.
     clock: Option<(u64, u64)>,
+    /// The boundary on its own clock that was granted last.
+    granted: Option<u64>,
     unread: u32,
 }
 
@@ -51,7 +53,8 @@ impl Member {
         socket.set_read_timeout(Some(patience)).broken(fact)?;
         socket.set_write_timeout(Some(patience)).broken(fact)?;
         let (name, hello) = (name.to_owned(), Hello::default());
-        let mut member = Self { name, socket, hello, patience, stand: Stand::UnderWay, clock: None, unread: 0 };
+        let (stand, clock, granted, unread) = (Stand::UnderWay, None, None, 0);
+        let mut member = Self { name, socket, hello, patience, stand, clock, granted, unread };
         let mut bytes = [0; HELLO];
         if !member.read(&mut bytes, "load its lockstep plugin")? {
             return Err(Error::broken(format!("QEMU of '{}' ended before its lockstep plugin greeted", member.name)));
@@ -88,6 +91,11 @@ impl Member {
             let state = if paused { "paused" } else { "seen last" };
             return Err(self.nonsense(&Malformed(format!("a report at {} ns, {state} at {before} ns", head.now))));
         }
+        // A clock that jumped too far, as QEMU's does when its threads race, would make this run another than the next.
+        let late = |until: &u64| u128::from(head.now.saturating_sub(*until)) >= INSTRUCTION.as_nanos();
+        if let Some(until) = self.granted.filter(|until| late(until) && !head.last) {
+            return Err(self.nonsense(&Malformed(format!("a report at {} ns, granted until {until} ns", head.now))));
+        }
         let sent = head.frames(&body, before, self.hello.nics).map_err(|malformed| self.nonsense(&malformed))?;
         (self.stand, self.clock, self.unread) = (Stand::AtBoundary, Some((head.now, ahead)), head.unread);
         let on_lab = |machine: u64| LabTime(machine.wrapping_add(ahead));
@@ -106,6 +114,7 @@ impl Member {
         }
         let on_machine = |lab: LabTime| lab.0.max(lab_now).wrapping_sub(ahead);
         let due = due().into_iter().map(|Item { at, line, bytes }| Item { at: on_machine(at), line, bytes });
+        self.granted = Some(on_machine(until));
         let grant = protocol::run(on_machine(until), &due.collect::<Vec<_>>());
         let grant = grant.map_err(|malformed| Error::broken(format!("'{}' cannot go on: {malformed}", self.name)))?;
         self.stand = Stand::UnderWay;

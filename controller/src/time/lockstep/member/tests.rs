@@ -130,6 +130,12 @@ fn nonsense_is_told_with_the_machine_and_what_it_was() {
         plugin.report(4, 5, 0, &[]);
     });
     assert!(from_the_past.fact.ends_with("a report at 4 ns, seen last at 5 ns"), "{from_the_past}");
+    let too_late = error(|mut plugin| {
+        plugin.report(0, 0, 0, &[]);
+        plugin.grant();
+        plugin.report(1000, 1000, 0, &[]);
+    });
+    assert!(too_late.fact.ends_with("a report at 1000 ns, granted until 996 ns"), "{too_late}");
     let frame = error(|mut plugin| plugin.report(9, 9, 0, &[(8, b'a')]));
     assert!(frame.fact.ends_with("frame 1 of 1 is out of its time, 9..=9 ns"), "{frame}");
 }
