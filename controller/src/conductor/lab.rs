@@ -175,7 +175,7 @@ impl Lab<'_> {
         deployed: std::sync::mpsc::SyncSender<Result<()>>,
     ) -> Result<Receiver<Result<Opened>>> {
         let recorder = self.recorder.clone();
-        let needed = deploy::needed(self.scenario, self.own, &booted.host, from);
+        let needed = deploy::needed(self.scenario, self.own, &booted.host, from, self.world.is_some());
         let world = self.world.clone();
         let guest = self.guest(&booted.host)?;
         guest.boot_ids.push(booted.boot_id.clone());

@@ -26,7 +26,7 @@ mod text;
 mod textbook;
 mod time;
 
-pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
+pub use batch::{Batch, Case, Counted, Tally, batch_schema, batch_to_json, ended, overview};
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};
 pub use junit::junit;
