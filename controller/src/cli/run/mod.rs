@@ -138,6 +138,7 @@ pub(super) fn own_programs(given: &[String], scenarios: Vec<Scenario>) -> Result
             return Err(own::no_place(&scenarios, &own));
         }
     }
+    planned.iter().try_for_each(|(scenario, placed)| own::fit(scenario, placed))?;
     Ok(planned)
 }
 
