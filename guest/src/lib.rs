@@ -54,8 +54,8 @@ pub const PROGRAM_DIR: &str = "/run/deadpeer/bin";
 /// Where programs of the user's own are put, a folder for each; not on the `PATH`.
 pub const OWN_DIR: &str = "/usr/local/lib/deadpeer";
 
-/// Where the program disk is on the PCI bus of a machine in lockstep time: memory that the host has filled, and that the guest can
-/// only read. Nothing of it is read before a program is brought from there.
+/// Where the program disk is on the PCI bus of a machine in lockstep time: memory that the guest can only read. Nothing of it is read
+/// before a program was put there, which is then brought to the guest's own disk.
 pub const PROGRAM_DISK_SLOT: u8 = 0x10;
 
 /// Each program on the program disk begins at a multiple of this: the size of a page of memory.

@@ -1,7 +1,6 @@
 //! The hosts of a lab in lockstep time, before they are switched on.
 
 use super::assemble::{guest, initrd, nics, seed};
-use super::deploy;
 use super::folder::Folder;
 use super::guest::Guest;
 use super::lab::keys_for;
@@ -34,8 +33,7 @@ pub(super) fn guests(
         let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
         let nics = nics(host, n);
         let programs = folder.private().join(format!("{name}.programs"));
-        let own = deploy::on_host(scenario, &options.own, name);
-        lockstep::program_disk(&programs, &own.iter().map(|it| &*it.own.bytes).collect::<Vec<_>>())?;
+        lockstep::program_disk(&programs)?;
         let config = Config {
             name: name.clone(),
             memory: host.memory,

@@ -1,7 +1,7 @@
 //! What is brought to a host before the steps go on: programs of the user's own. Ours come with the seed.
 //!
-//! In real time they are sent over SSH. In lockstep time they are on the host's program disk, which was written before it was switched
-//! on; over the agent's serial line a megabyte would take a minute.
+//! In real time they are sent over SSH. In lockstep time they are put on the host's program disk, from which it takes them; over the
+//! agent's serial line a megabyte would take a minute.
 
 use super::lab::COMMAND_WITHIN;
 use crate::error::{Error, Result};
@@ -10,46 +10,37 @@ use crate::own::{Needs, Placed};
 use crate::remote::{Session, quote};
 use crate::scenario::{Action, Scenario};
 use crate::timeline::Ended;
+use std::path::Path;
 use std::time::Duration;
 
 /// An emulated host takes in this much in a second at the least, in bytes.
 const PACE: u64 = 512 << 10;
 
-/// A program to be brought to a host.
-pub(super) struct Load {
-    placed: Placed,
-    /// Where it begins on the host's program disk; none, if there is no such disk.
-    on_disk: Option<u64>,
-}
-
-/// Those of `own` that are on this host.
-pub(super) fn on_host<'a>(scenario: &Scenario, own: &'a [Placed], host: &str) -> Vec<&'a Placed> {
-    let here = |name: &str| scenario.programs.get(name).is_some_and(|program| program.host == host);
-    own.iter().filter(|it| here(&it.program)).collect()
-}
-
-/// Those of `own` that steps from `from` on start on this host, which has a program `disk` or not: what no step will start need not be
-/// brought.
-pub(super) fn needed(scenario: &Scenario, own: &[Placed], host: &str, from: usize, disk: bool) -> Vec<Load> {
+/// Those of `own` that steps from `from` on start on this host: what no step will start need not be brought.
+pub(super) fn needed(scenario: &Scenario, own: &[Placed], host: &str, from: usize) -> Vec<Placed> {
     let started = |name: &str| {
         let mut later = scenario.steps.iter().skip(from);
         later.any(|step| matches!(&step.action, Action::Start { program, .. } if program == name))
     };
-    let here = on_host(scenario, own, host);
-    let places = lockstep::places(here.iter().map(|it| it.own.bytes.len()));
-    let loads = here.into_iter().zip(places).filter(|(it, _)| started(&it.program));
-    loads.map(|(it, place)| Load { placed: it.clone(), on_disk: disk.then_some(place) }).collect()
+    let here = |name: &str| scenario.programs.get(name).is_some_and(|program| program.host == host);
+    own.iter().filter(|it| here(&it.program) && started(&it.program)).cloned().collect()
 }
 
-/// Brings them there, checked by their SHA-256 and safe from a power cut. Has the host say whether they can be started.
+/// Brings them there, checked by their SHA-256 and safe from a power cut: by the host's program `disk`, where it has one. Has the host
+/// say whether they can be started.
 ///
 /// # Errors
 /// One cannot be brought there; or, as wrong usage, it cannot be started there: with what it lacks.
-pub(super) fn deploy(session: &Session, host: &str, programs: &[Load]) -> Result<()> {
-    programs.iter().try_for_each(|load| bring(session, host, load))
+pub(super) fn deploy(session: &Session, host: &str, programs: &[Placed], disk: Option<&Path>) -> Result<()> {
+    let Some(disk) = disk.filter(|_| !programs.is_empty()) else {
+        return programs.iter().try_for_each(|placed| bring(session, host, placed, None));
+    };
+    let bytes: Vec<&[u8]> = programs.iter().map(|placed| &*placed.own.bytes).collect();
+    let places = lockstep::put_on_disk(disk, &bytes)?;
+    programs.iter().zip(places).try_for_each(|(placed, place)| bring(session, host, placed, Some(place)))
 }
 
-fn bring(session: &Session, host: &str, Load { placed, on_disk }: &Load) -> Result<()> {
+fn bring(session: &Session, host: &str, placed: &Placed, on_disk: Option<u64>) -> Result<()> {
     let (own, place) = (&placed.own, &placed.place);
     let undertaking = format!("uploading {} to host '{host}'", own.path.display());
     let folder = place.rsplit_once('/').map_or("/", |(folder, _)| folder);
@@ -60,7 +51,7 @@ fn bring(session: &Session, host: &str, Load { placed, on_disk }: &Load) -> Resu
     let within = COMMAND_WITHIN + Duration::from_secs(own.bytes.len() as u64 / PACE);
     match on_disk {
         None => session.upload(&own.bytes, place, 0o755, within),
-        Some(offset) => session.bring(&own.bytes, *offset, place, 0o755, within),
+        Some(offset) => session.bring(&own.bytes, offset, place, 0o755, within),
     }
     .map_err(|e| e.during(&undertaking))?;
     let Some(question) = question(&own.needs, place) else { return Ok(()) };

@@ -110,8 +110,7 @@ impl Session {
         upload::upload(&self.line, bytes, &Source::Line, path, mode, within)
     }
 
-    /// As [`upload`](Self::upload), but that the host takes these bytes from its program disk, where they begin at `offset`
-    /// (`machine::qemu::lockstep::places`).
+    /// As [`upload`](Self::upload), but that the host takes these bytes from its program disk, where they begin at `offset`.
     ///
     /// # Errors
     /// As there; or the host has no such disk, or it holds something else.

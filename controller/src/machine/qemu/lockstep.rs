@@ -8,7 +8,7 @@ mod programs;
 pub use super::arguments::{Board, Disk, PROGRAMS_MIB, lockstep as arguments};
 pub use ears::Ears;
 pub use machine::{Company, Config, LockstepMachine};
-pub use programs::{places, program_disk};
+pub use programs::{program_disk, put_on_disk};
 
 use super::Info;
 use crate::embedded::lockstep_plugin;

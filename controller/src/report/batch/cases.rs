@@ -49,17 +49,20 @@ fn cases(runs: &[(usize, &RunResult, u64)], again: &dyn Fn(usize, &RunResult, u6
     let mut cases: Vec<Case> = cases.into_values().collect();
     let all = cases.clone();
     for case in &mut cases {
-        // A run that was cut short was not judged: so a name may be missing.
-        case.told.retain(|name, what| all.iter().any(|other| other.told.get(name) != Some(what)));
+        // Of a lab that broke nothing is told but that.
+        let differs = |name: &str, what: &String| all.iter().filter_map(|it| it.told.get(name)).any(|it| it != what);
+        case.told.retain(|name, what| name == LAB || differs(name, what));
     }
     cases.sort_by_key(|case| (severity(case.outcome), std::cmp::Reverse(case.seeds.len())));
     cases
 }
 
-/// What came of a run, by expectation.
+/// What came of a run: by expectation, or why it broke.
 fn told(run: &RunResult) -> Vec<(String, String)> {
-    let broken = run.error.iter().map(|error| (LAB.to_owned(), error.fact.clone()));
-    run.expectations.iter().map(|judged| (judged.name.clone(), of(judged))).chain(broken).collect()
+    match &run.error {
+        Some(error) => vec![(LAB.to_owned(), error.fact.clone())],
+        None => run.expectations.iter().map(|judged| (judged.name.clone(), of(judged))).collect(),
+    }
 }
 
 fn of(judged: &Judged) -> String {

@@ -142,7 +142,8 @@ fn seeds(case: &Case, of: usize, style: Style) -> Vec<String> {
     let told: Vec<String> = case.told.iter().map(|(name, what)| format!("{name} {what}")).collect();
     let what = if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) };
     let head = format!("{} with {} of {of} seeds{what}", case.outcome, case.seeds.len());
-    let which = format!("seed {}", ranges(&case.seeds, style.sign("–", "-")));
+    let word = if case.seeds.len() == 1 { "seed" } else { "seeds" };
+    let which = format!("{word} {}", ranges(&case.seeds, style.sign("–", "-")));
     let indented = |text: &str, indent| hanging(&" ".repeat(indent), &style.clean(text), style.columns());
     let mut lines = indented(&head, INDENT);
     lines.extend(indented(&which, INDENT + 2));

@@ -12,8 +12,8 @@
 //!   So is what the agent on the second serial line says.
 //! - The disk is an NVDIMM, memory that is a file: written at once, too. What the guest synced is in it when QEMU is killed.
 //! - The program disk is memory on the PCI bus (`ivshmem-plain`) that is a file: nothing of it is in the guest's memory before a program
-//!   is brought from there, so that it may hold something else in each run of a machine that booted once. `readonly=on`: a file that
-//!   QEMU cannot write to, and memory that ignores a guest's stores. `master=on`: such a machine may be saved and restored.
+//!   is brought from there. `readonly=on`: a file that QEMU cannot write to, and memory that ignores a guest's stores. `master=on`: such
+//!   a machine may be saved and restored.
 //! - No virtio disk, no user network, no random numbers from the host: all of them answer when the host is ready.
 
 use super::{Arguments, EMULATED_CPU, SANDBOX, escape, nic};

@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -294,6 +294,10 @@ impl Machine for LockstepMachine {
 
     fn recordings(&self) -> &[PathBuf] {
         self.recordings.all()
+    }
+
+    fn program_disk(&self) -> Option<&Path> {
+        Some(&self.config.programs)
     }
 
     fn console_tail(&self, lines: usize) -> String {

@@ -1,7 +1,10 @@
 //! The program disk: how programs of the user's own come to a machine in lockstep time.
 //!
 //! The disk is the programs one after the other, each at the beginning of a page, and zeroes. It says nothing of itself: whoever
-//! wrote it knows what is where ([`places`]), and the guest is told.
+//! writes it knows what is where, and the guest is told.
+//!
+//! It is empty when its machine is switched on, or put back into a state in which it was saved, and written to before the guest is told
+//! to read it, while the machine stands still. So a saved state holds none of it, and its programs may be others in every run.
 
 use crate::error::{Context, Error, Result};
 use crate::machine::qemu::arguments::PROGRAMS_MIB;
@@ -13,71 +16,83 @@ use std::path::Path;
 /// Size of the disk in bytes.
 const SIZE: u64 = PROGRAMS_MIB << 20;
 
-/// Where on the disk programs of these lengths begin, and behind them the end.
-pub fn places(lengths: impl IntoIterator<Item = usize>) -> Vec<u64> {
-    let mut places = vec![0];
-    places.extend(lengths.into_iter().scan(0, |end: &mut u64, length| {
-        *end = (*end + length as u64).next_multiple_of(PROGRAM_DISK_PAGE);
-        Some(*end)
-    }));
-    places
-}
-
-/// Makes a machine's program disk, a file that nobody else may read, with these programs on it. What is not written to takes no room.
+/// Makes a machine's program disk, a file that nobody else may read, with nothing on it: it takes no room.
 ///
 /// # Errors
-/// Wrong usage: they have no room on it. Or the file is there already, or cannot be written.
-pub fn program_disk(path: &Path, programs: &[&[u8]]) -> Result<()> {
-    let places = places(programs.iter().map(|program| program.len()));
-    if places.last().is_some_and(|end| *end > SIZE) {
-        let together: usize = programs.iter().map(|program| program.len()).sum();
-        return Err(Error::usage(format!("{together} bytes of programs have no room on a disk of {PROGRAMS_MIB} MiB")));
-    }
+/// The file is there already, or cannot be written.
+pub fn program_disk(path: &Path) -> Result<()> {
     let cannot = || format!("cannot make the program disk {}", path.display());
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).broken(cannot)?;
-    file.set_len(SIZE).broken(cannot)?;
-    programs.iter().zip(places).try_for_each(|(program, at)| file.write_all_at(program, at)).broken(cannot)
+    file.set_len(SIZE).broken(cannot)
+}
+
+/// Puts programs on a disk. Where each begins.
+///
+/// # Errors
+/// They have no room on it, or it cannot be written to.
+pub fn put_on_disk(path: &Path, programs: &[&[u8]]) -> Result<Vec<u64>> {
+    let (places, end) = places(programs);
+    if end > SIZE {
+        let fact = format!("the programs of a host have no room on its program disk of {PROGRAMS_MIB} MiB");
+        return Err(Error::broken(fact).detail(format!("together they take {end} bytes")));
+    }
+    let cannot = || format!("cannot write to the program disk {}", path.display());
+    let file = OpenOptions::new().write(true).open(path).broken(cannot)?;
+    programs.iter().zip(&places).try_for_each(|(program, at)| file.write_all_at(program, *at)).broken(cannot)?;
+    Ok(places)
+}
+
+/// Where programs begin, and where the last one's last page ends.
+fn places(programs: &[&[u8]]) -> (Vec<u64>, u64) {
+    programs.iter().fold((Vec::new(), 0), |(mut places, end), program| {
+        places.push(end);
+        (places, (end + program.len() as u64).next_multiple_of(PROGRAM_DISK_PAGE))
+    })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::path::PathBuf;
+
+    fn disk() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        program_disk(&path).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_new_disk_is_of_one_size_empty_and_nobody_else_s() {
+        let (_folder, path) = disk();
+        let meta = path.metadata().unwrap();
+        assert_eq!((meta.len(), meta.blocks(), meta.permissions().mode() & 0o777), (SIZE, 0, 0o600));
+        assert!(program_disk(&path).unwrap_err().fact.starts_with("cannot make the program disk"));
+    }
 
     #[test]
     fn programs_begin_with_a_page_each() {
-        assert_eq!(places([]), [0]);
-        assert_eq!(places([1, 4096, 4097, 0]), [0, 4096, 8192, 16384, 16384]);
-    }
-
-    #[test]
-    fn a_disk_is_of_one_size_and_holds_each_program_at_its_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("disk");
-        let programs: [&[u8]; 3] = [b"first", &[7; 5000], b"third"];
-        program_disk(&path, &programs).unwrap();
-        let meta = path.metadata().unwrap();
-        assert_eq!((meta.len(), meta.permissions().mode() & 0o777), (PROGRAMS_MIB << 20, 0o600));
-        assert!(meta.blocks() < 200, "{} blocks", meta.blocks());
-        let disk = std::fs::read(&path).unwrap();
-        for (program, at) in programs.iter().zip([0, 4096, 12288]) {
-            assert_eq!(&disk[at..at + program.len()], *program);
+        let (_folder, path) = disk();
+        let programs: [&[u8]; 4] = [b"first", &[7; 4096], &[8; 4097], b"fourth"];
+        for _ in 0..2 {
+            assert_eq!(put_on_disk(&path, &programs).unwrap(), [0, 4096, 8192, 16384]);
+            let disk = std::fs::read(&path).unwrap();
+            for (program, at) in programs.iter().zip([0, 4096, 8192, 16384]) {
+                assert_eq!(&disk[at..at + program.len()], *program);
+            }
+            assert!(disk[5..4096].iter().chain(&disk[16390..]).all(|byte| *byte == 0));
         }
-        assert!(disk[5..4096].iter().chain(&disk[12293..]).all(|byte| *byte == 0));
-        assert!(program_disk(&path, &[]).unwrap_err().fact.starts_with("cannot make the program disk"));
+        assert_eq!(path.metadata().unwrap().len(), SIZE);
     }
 
     #[test]
-    fn what_has_no_room_is_refused_before_anything_is_made() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("disk");
+    fn what_has_no_room_is_refused_and_nothing_of_it_written() {
+        let (_folder, path) = disk();
         let half = vec![1; 64 << 20];
-        let error = program_disk(&path, &[&half, &[1], &half]).unwrap_err();
-        assert_eq!(error.kind, Kind::Usage);
-        assert_eq!(error.fact, "134217729 bytes of programs have no room on a disk of 128 MiB");
-        assert!(!path.exists());
-        program_disk(&path, &[&half, &half]).unwrap();
+        let error = put_on_disk(&path, &[&half, b"x", &half]).unwrap_err();
+        assert_eq!(error.fact, "the programs of a host have no room on its program disk of 128 MiB");
+        assert_eq!(path.metadata().unwrap().blocks(), 0);
     }
 }
