@@ -110,6 +110,17 @@ fn files_are_uploaded_whole() {
     assert!(error.detail.unwrap().contains("cannot create"), "the shell's words");
 }
 
+/// Such a disk has a machine in lockstep alone.
+#[test]
+fn what_cannot_be_read_from_the_program_disk_is_told_and_leaves_nothing() {
+    let (lab, session) = Lab::new();
+    let error = session.bring(b"a program", 4096, &lab.path("file"), 0o755, LONG).unwrap_err();
+    assert!(error.fact.ends_with("cannot be written on the host: its shell exited with status 1"), "{error}");
+    assert!(error.detail.unwrap().contains("what arrived in "), "the shell's words");
+    let left = std::fs::read_dir(lab.folder.path()).unwrap().flatten().map(|it| it.file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["witness"]);
+}
+
 #[test]
 fn a_program_types_back_and_ends_at_end_of_input() {
     let (lab, session) = Lab::new();

@@ -69,6 +69,57 @@ fn repeated() -> Batch {
     Batch::new(runs, 71.0, 2)
 }
 
+/// A race with eight seeds: one came to what its scenario does not allow, and one broke.
+fn swept() -> Batch {
+    let values = ["2", "1", "2", "2", "1", "2"];
+    let mut runs: Vec<RunResult> = values.iter().map(|value| measured("five-clients-wait", value, 6.0)).collect();
+    runs.push(failed("five-clients-wait"));
+    runs.push(broken("five-clients-wait"));
+    for (seed, run) in (1..).zip(&mut runs) {
+        run.seed = Some(seed);
+    }
+    let mut batch = Batch::new(runs, 52.0, 2);
+    batch.sort_out(&|index, run, seed| format!("controller run {} --seed {seed} # {index}", run.scenario.name));
+    batch
+}
+
+#[test]
+fn a_table_of_swept_seeds_tells_which_came_to_what_and_how_to_see_it_again() {
+    insta::assert_snapshot!(overview(&swept(), Path::new("/elsewhere"), &TERMINAL));
+}
+
+#[test]
+fn seeds_that_came_to_the_same_are_together_and_those_that_broke_last() {
+    let batch = swept();
+    let cases = &batch.scenarios[0].cases;
+    let seeds: Vec<&[u64]> = cases.iter().map(|case| &*case.seeds).collect();
+    assert_eq!(seeds, [&[1, 3, 4, 6][..], &[2, 5], &[7], &[8]]);
+    let name = &batch.runs[0].expectations[3].name;
+    assert_eq!((cases[0].told[name].as_str(), cases[1].told[name].as_str()), ("2", "1"));
+    assert_eq!(cases[1].again, "controller run five-clients-wait --seed 2 # 1");
+    assert!(cases[3].told["lab"].contains("did not open SSH"), "{:?}", cases[3].told);
+    assert!(repeated().scenarios.iter().all(|tally| tally.cases.is_empty()), "no seeds, no cases");
+    assert_eq!(serde_json::from_str::<Batch>(&batch_to_json(&batch)).unwrap(), batch);
+}
+
+#[test]
+fn one_case_needs_no_telling_apart() {
+    let mut run = passed("normal-exit");
+    run.seed = Some(u64::MAX);
+    let mut batch = Batch::new(vec![run], 9.0, 1);
+    batch.sort_out(&|_, _, seed| format!("--seed {seed}"));
+    let [case] = &batch.scenarios[0].cases[..] else { panic!("{:?}", batch.scenarios[0].cases) };
+    assert!(case.told.is_empty() && case.seeds == [u64::MAX] && case.again == format!("--seed {}", u64::MAX));
+}
+
+#[test]
+fn junit_tells_seeds_apart_by_their_numbers() {
+    let document = junit(&swept().runs).unwrap();
+    let suites: Vec<&str> = document.lines().filter(|line| line.contains("<testsuite ")).collect();
+    assert!(suites[6].contains(r#"name="five-clients-wait seed 7""#), "{}", suites[6]);
+    assert!(document.contains(r#"<property name="seed" value="8""#), "{document}");
+}
+
 #[test]
 fn a_table_with_the_reasons_of_what_did_not_pass() {
     insta::assert_snapshot!(overview(&one_of_each(), Path::new("/home/student"), &TERMINAL));
@@ -81,7 +132,7 @@ fn a_table_of_repeated_runs_counts_outcomes_and_what_was_measured() {
 
 #[test]
 fn a_table_in_ascii_holds_nothing_else() {
-    for batch in [one_of_each(), repeated()] {
+    for batch in [one_of_each(), repeated(), swept()] {
         let table = overview(&batch, Path::new("/"), &Style::plain());
         assert!(table.is_ascii() && !table.contains(" ? pass"), "{table}");
     }

@@ -27,13 +27,16 @@ pub mod agent;
 pub mod args;
 pub mod attend;
 mod behind;
+mod bring;
 pub mod recorder;
+mod shared;
 pub mod shell;
 pub mod signals;
 mod tell;
 pub mod witness;
 pub mod wrap;
 
+pub use bring::bring;
 pub use tell::tell;
 
 /// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).
@@ -50,6 +53,13 @@ pub const PROGRAM_DIR: &str = "/run/deadpeer/bin";
 
 /// Where programs of the user's own are put, a folder for each; not on the `PATH`.
 pub const OWN_DIR: &str = "/usr/local/lib/deadpeer";
+
+/// Where the program disk is on the PCI bus of a machine in lockstep time: memory that the guest can only read. Nothing of it is read
+/// before a program was put there, which is then brought to the guest's own disk.
+pub const PROGRAM_DISK_SLOT: u8 = 0x10;
+
+/// Each program on the program disk begins at a multiple of this: the size of a page of memory.
+pub const PROGRAM_DISK_PAGE: u64 = 4096;
 
 /// What a booted guest's line on the console starts with; boot id and kernel release follow, separated by a space.
 pub const UP: &str = "deadpeer: up ";

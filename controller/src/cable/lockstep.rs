@@ -2,7 +2,7 @@
 //!
 //! Every frame takes the cable's latency from network card to network card: half of it to the switch, which is where it is judged, captured
 //! and recorded, and half from there. So a frame that was sent at *t* is in the capture and on the timeline at *t* + latency/2, and is
-//! delivered at *t* + latency, and by as much later as a rule delays it. All frames take equally long to the switch, and they come here in
+//! delivered at *t* + latency, and by as much later as a rule delays it, and as the run's [`Chance`] has it. All frames take equally long to the switch, and they come here in
 //! the order in which they were sent: so capture and timeline are in the order of time. Their last frames may be up to half a latency
 //! ahead of the boundary at which the machines stand.
 //!
@@ -22,6 +22,7 @@ use super::port::{Port, Ports};
 use super::status::{Counts, Status};
 use crate::error::{Error, Result};
 use crate::scenario::Rule;
+use crate::time::lockstep::chance::Chance;
 use crate::time::lockstep::{Delivery, Port as Nic, Sent, Wire};
 use crate::timeline::{LabTime, Recorder};
 use std::collections::HashMap;
@@ -58,6 +59,7 @@ pub struct LockstepCable {
     /// The port of every network card that ever was in one: what a machine sent comes here when it may be gone already.
     places: HashMap<Nic, usize>,
     latency: Duration,
+    chance: Option<Chance>,
     delayed: Delayed,
 }
 
@@ -113,8 +115,16 @@ impl LockstepCable {
             ends: ports.iter().map(|_| End { nic: None, linked: true, asleep: false }).collect(),
             places: HashMap::new(),
             latency,
+            chance: None,
             delayed: Delayed::default(),
         })
+    }
+
+    /// With a latency that sways, as this chance has it: it is the shortest then.
+    #[must_use]
+    pub fn swaying(mut self, chance: Chance) -> Self {
+        self.chance = Some(chance);
+        self
     }
 
     /// Puts a machine's network card at a host's port on a link, in place of the one that is there: a machine that is switched on anew is
@@ -230,6 +240,7 @@ impl Wire for LockstepCable {
             ends: &self.ends,
             now: arrival.at,
             from_switch: self.latency - to_switch,
+            chance: self.chance,
             deliveries: Vec::new(),
             delayed: &mut self.delayed,
             status: &self.status,
@@ -247,9 +258,19 @@ struct Post<'a> {
     now: LabTime,
     /// How long it takes from there.
     from_switch: Duration,
+    /// By how much longer.
+    chance: Option<Chance>,
     deliveries: Vec<Delivery>,
     delayed: &'a mut Delayed,
     status: &'a Status,
+}
+
+impl Post<'_> {
+    /// When what leaves the switch at this time is at the network card in a port.
+    fn arrives(&self, port: usize, left: LabTime) -> LabTime {
+        let at = left.after(self.from_switch);
+        at.after(self.chance.map_or(Duration::ZERO, |chance| chance.way(port, at)))
+    }
 }
 
 impl Hands for Post<'_> {
@@ -259,13 +280,13 @@ impl Hands for Post<'_> {
 
     fn hand_on(&mut self, port: usize, bytes: &Arc<[u8]>) -> Fate {
         let Some(to) = self.ends[port].awake() else { return Fate::NoLink };
-        self.deliveries.push(Delivery { to, at: self.now.after(self.from_switch), bytes: Arc::clone(bytes) });
+        self.deliveries.push(Delivery { to, at: self.arrives(port, self.now), bytes: Arc::clone(bytes) });
         Fate::Sent
     }
 
     fn hold(&mut self, port: usize, until: LabTime, bytes: &Arc<[u8]>) {
         let Some(to) = self.ends[port].awake() else { return self.status.late(1) };
-        let at = until.after(self.from_switch);
+        let at = self.arrives(port, until);
         self.deliveries.push(Delivery { to, at, bytes: Arc::clone(bytes) });
         self.delayed.0.push((at, port));
     }

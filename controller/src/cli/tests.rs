@@ -74,6 +74,14 @@ fn run_takes_several_scenarios_or_all_of_them() {
 }
 
 #[test]
+fn run_takes_a_range_of_seeds() {
+    let Command::Run(args) = parsed("controller run a --seeds 1..50 --time lockstep").unwrap().command else {
+        panic!()
+    };
+    assert_eq!((args.seeds, args.seed), (Some(1..=50), 0));
+}
+
+#[test]
 fn verbose_is_taken_before_and_after_the_verb() {
     for line in ["controller -vv list", "controller list -vv", "controller -v list -v"] {
         let verbose = parsed(line).unwrap().verbose;
@@ -89,6 +97,11 @@ fn wrong_arguments_are_refused() {
         "controller run a --all",
         "controller run a b --jobs 0",
         "controller run a --repeat 0",
+        "controller run a --seeds",
+        "controller run a --seeds 1-50",
+        "controller run a --seeds 5..1",
+        "controller run a --seeds 1..9 --seed 3",
+        "controller run a --seeds 1..9 --repeat 2",
         "controller run a --accel hvf",
         "controller run a --format xml",
         "controller check",

@@ -6,6 +6,7 @@ use super::output;
 use crate::conductor::{self, Interrupt, Options, Run};
 use crate::error::{Context, Error, Kind, Result};
 use crate::judge::Outcome;
+use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::terminal::Progress as Screen;
 use crate::scenario::{Scenario, Time};
@@ -34,6 +35,10 @@ pub(super) struct VerifyArgs {
     #[arg(long, value_name = "SUITE")]
     kernel: Option<String>,
 
+    /// Run this program of yours in the place of the scenario's, as in `controller run`
+    #[arg(long = "program", value_name = "NAME=COMMAND")]
+    programs: Vec<String>,
+
     /// Keep the runs' folders in this one, which must not exist yet; else they are kept nowhere
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -46,7 +51,7 @@ pub(super) struct VerifyArgs {
 /// # Errors
 /// Wrong usage, a folder that cannot be made, or the user's interrupt.
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
-    let scenarios = super::chosen(&args.scenarios, args.all)?;
+    let planned = super::run::own_programs(&args.programs, super::chosen(&args.scenarios, args.all)?)?;
     let interrupt = Interrupt::install()?;
     let temporary = tempfile::tempdir().broken(|| "cannot make a folder for the runs".to_owned())?;
     let home = args.out.as_deref().unwrap_or(temporary.path());
@@ -55,8 +60,8 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     }
     let screen = Screen::on_stderr(args.quiet);
     let mut worst = 0;
-    for scenario in &scenarios {
-        let found = twice(args, scenario, home, &screen.reporter(), &interrupt)?;
+    for (scenario, own) in &planned {
+        let found = twice(args, scenario, own, home, &screen.reporter(), &interrupt)?;
         screen.clear();
         output::text(&format!("{}\n", found.told(&scenario.name)))?;
         worst = worst.max(found.exit_code());
@@ -96,6 +101,7 @@ impl Found {
 fn twice(
     args: &VerifyArgs,
     scenario: &Scenario,
+    own: &[Placed],
     home: &Path,
     reporter: &Reporter,
     interrupt: &Interrupt,
@@ -105,6 +111,7 @@ fn twice(
         let options = Options {
             out: Some(home.join(format!("{}-{which}", scenario.name))),
             kernel: args.kernel.clone(),
+            own: own.to_vec(),
             time: Some(Time::Lockstep),
             seed: args.seed,
             ..Options::default()

@@ -24,6 +24,7 @@ use crate::remote::Session;
 use crate::report::{EventWriter, PhaseKind};
 use crate::runlog::belonging;
 use crate::scenario::{Host, Scenario, link_of};
+use crate::time::lockstep::chance::Chance;
 use crate::time::lockstep::{Lockstep, PATIENCE};
 use crate::timeline::{Clock, Event, Hand, KernelAccount, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
@@ -39,7 +40,7 @@ use std::time::Duration;
 /// Within which time what a kernel has traced must have come. A guest that does nothing says so every 0.1 s.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(3);
 
-/// How long a frame takes from one machine to another in lockstep time.
+/// How long a frame takes from one machine to another in lockstep time at the least.
 const LATENCY: Duration = Duration::from_millis(1);
 
 /// What a lab leaves when it has ended.
@@ -92,9 +93,10 @@ pub(super) fn conduct(
     let (wires, world) = match hand {
         None => (Wires::Real(Cable::start(recorder.clone(), &capture, &ports)?), None),
         Some(hand) => {
-            let cable = LockstepCable::new(recorder.clone(), &capture, &ports, LATENCY)?;
+            let chance = Chance::new(options.seed);
+            let cable = LockstepCable::new(recorder.clone(), &capture, &ports, LATENCY)?.swaying(chance);
             let lockstep = Lockstep::new(LATENCY, PATIENCE)?;
-            let world = World::new(lockstep, cable, hand, recorder.clone(), interrupt.clone());
+            let world = World::new(lockstep, chance, cable, hand, recorder.clone(), interrupt.clone());
             (Wires::Lockstep(Arc::clone(&world)), Some(world))
         }
     };

@@ -43,10 +43,10 @@ pub fn run_all(
         let run = || super::run(scenario, options, &reporter(index), interrupt);
         // What a run shares with others is behind locks that a panic does not leave in pieces.
         let made = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)));
-        made.unwrap_or_else(|error| Run::not_made(scenario, error))
+        made.unwrap_or_else(|error| Run::not_made(scenario, options, error))
     };
     let runs = share_out(&longest_first(jobs), at_once, &|| interrupt.raised(), &make, ended);
-    let skipped = |job: &Job<'_>| Run::not_made(job.scenario, Error::interrupted());
+    let skipped = |job: &Job<'_>| Run::not_made(job.scenario, &job.options, Error::interrupted());
     jobs.iter().zip(runs).map(|(job, run)| run.unwrap_or_else(|| skipped(job))).collect()
 }
 

@@ -32,16 +32,19 @@ pub(super) fn guests(
     for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys_for(scenario.hosts.len()))) {
         let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
         let nics = nics(host, n);
+        let programs = folder.private().join(format!("{name}.programs"));
+        lockstep::program_disk(&programs)?;
         let config = Config {
             name: name.clone(),
             memory: host.memory,
             kernel: image.kernel.clone(),
             initrd: initrd(folder, name, image, &seed(scenario, name, host, Control::Serial))?,
             disk: lockstep::disk(&image.disk, &folder.private().join(format!("{name}.disk")))?,
+            programs,
             append: image::kernel_parameters(host.init, Clock::Lockstep),
             links: nics.iter().map(|(_, mac)| *mac).collect(),
             plugin: plugin.clone(),
-            seed: (options.seed * HOSTS_AT_MOST).wrapping_add(u64::from(n)).wrapping_mul(POWER_ONS_AT_MOST),
+            seed: options.seed.wrapping_mul(HOSTS_AT_MOST).wrapping_add(u64::from(n)).wrapping_mul(POWER_ONS_AT_MOST),
             folder: folder.path().to_owned(),
             private: folder.private(),
             witnessed: options.witness,

@@ -1,11 +1,16 @@
 //! What is brought to a host before the steps go on: programs of the user's own. Ours come with the seed.
+//!
+//! In real time they are sent over SSH. In lockstep time they are put on the host's program disk, from which it takes them; over the
+//! agent's serial line a megabyte would take a minute.
 
 use super::lab::COMMAND_WITHIN;
 use crate::error::{Error, Result};
+use crate::machine::qemu::lockstep;
 use crate::own::{Needs, Placed};
 use crate::remote::{Session, quote};
 use crate::scenario::{Action, Scenario};
 use crate::timeline::Ended;
+use std::path::Path;
 use std::time::Duration;
 
 /// An emulated host takes in this much in a second at the least, in bytes.
@@ -21,15 +26,21 @@ pub(super) fn needed(scenario: &Scenario, own: &[Placed], host: &str, from: usiz
     own.iter().filter(|it| here(&it.program) && started(&it.program)).cloned().collect()
 }
 
-/// Brings them there, checked by their SHA-256 and safe from a power cut. Has the host say whether they can be started.
+/// Brings them there, checked by their SHA-256 and safe from a power cut: by the host's program `disk`, where it has one. Has the host
+/// say whether they can be started.
 ///
 /// # Errors
 /// One cannot be brought there; or, as wrong usage, it cannot be started there: with what it lacks.
-pub(super) fn deploy(session: &Session, host: &str, programs: &[Placed]) -> Result<()> {
-    programs.iter().try_for_each(|placed| bring(session, host, placed))
+pub(super) fn deploy(session: &Session, host: &str, programs: &[Placed], disk: Option<&Path>) -> Result<()> {
+    let Some(disk) = disk.filter(|_| !programs.is_empty()) else {
+        return programs.iter().try_for_each(|placed| bring(session, host, placed, None));
+    };
+    let bytes: Vec<&[u8]> = programs.iter().map(|placed| &*placed.own.bytes).collect();
+    let places = lockstep::put_on_disk(disk, &bytes)?;
+    programs.iter().zip(places).try_for_each(|(placed, place)| bring(session, host, placed, Some(place)))
 }
 
-fn bring(session: &Session, host: &str, placed: &Placed) -> Result<()> {
+fn bring(session: &Session, host: &str, placed: &Placed, on_disk: Option<u64>) -> Result<()> {
     let (own, place) = (&placed.own, &placed.place);
     let undertaking = format!("uploading {} to host '{host}'", own.path.display());
     let folder = place.rsplit_once('/').map_or("/", |(folder, _)| folder);
@@ -38,7 +49,11 @@ fn bring(session: &Session, host: &str, placed: &Placed) -> Result<()> {
         .and_then(|output| output.success("making its folder"))
         .map_err(|e| e.during(&undertaking))?;
     let within = COMMAND_WITHIN + Duration::from_secs(own.bytes.len() as u64 / PACE);
-    session.upload(&own.bytes, place, 0o755, within).map_err(|e| e.during(&undertaking))?;
+    match on_disk {
+        None => session.upload(&own.bytes, place, 0o755, within),
+        Some(offset) => session.bring(&own.bytes, offset, place, 0o755, within),
+    }
+    .map_err(|e| e.during(&undertaking))?;
     let Some(question) = question(&own.needs, place) else { return Ok(()) };
     let answer = session.run(&question, COMMAND_WITHIN).map_err(|e| e.during(&undertaking))?;
     // glibc's loader names the versions of symbols that a library lacks, and exits 0 (elf/rtld.c, print_missing_version).

@@ -18,6 +18,7 @@ use crate::scenario::Scenario;
 use crate::timeline::{Event, LabTime, MachineEvent, Recorder, What};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -178,6 +179,7 @@ impl Lab<'_> {
         let needed = deploy::needed(self.scenario, self.own, &booted.host, from);
         let world = self.world.clone();
         let guest = self.guest(&booted.host)?;
+        let disk = guest.machine.program_disk().map(Path::to_owned);
         guest.boot_ids.push(booted.boot_id.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
@@ -185,7 +187,7 @@ impl Lab<'_> {
             let session = Arc::new(world.session(&host)?);
             self.watch.perform(move || {
                 // There is room for both.
-                let _ = deployed.send(deploy::deploy(&session, &host, &needed));
+                let _ = deployed.send(deploy::deploy(&session, &host, &needed, disk.as_deref()));
                 let word = confirm(&session, &host, &boot_id)?;
                 let _ = done.send(Ok(Opened { session, word }));
                 Ok(())
@@ -201,7 +203,7 @@ impl Lab<'_> {
             };
             // Side by side: neither needs the other, and both wait for the guest more than they work.
             std::thread::scope(|scope| {
-                scope.spawn(belonging(|| deployed.send(deploy::deploy(&session, &host, &needed))));
+                scope.spawn(belonging(|| deployed.send(deploy::deploy(&session, &host, &needed, None))));
                 let word = confirm(&session, &host, &boot_id);
                 let _ = done.send(word.map(|word| Opened { session: session.clone(), word }));
             });

@@ -88,6 +88,19 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Which time a run of this scenario lives on: what the user says, then what the scenario says, then the default.
+    #[must_use]
+    pub fn time_of(&self, scenario: &Scenario) -> Time {
+        self.time.or(scenario.time).unwrap_or_default()
+    }
+
+    /// The seed of such a run; none in real time.
+    fn seed_of(&self, scenario: &Scenario) -> Option<u64> {
+        (self.time_of(scenario) == Time::Lockstep).then_some(self.seed)
+    }
+}
+
 /// What a run leaves: its result and its timeline. The folder holds both.
 #[derive(Debug)]
 pub struct Run {
@@ -118,7 +131,7 @@ struct Found {
 pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrupt: &Interrupt) -> Result<Run> {
     let mut phases = Phases::start();
     let started = SystemTime::now();
-    let time = options.time.or(scenario.time).unwrap_or_default();
+    let time = options.time_of(scenario);
     let (clock, hand) = match time {
         Time::Real => (Clock::start(), None),
         Time::Lockstep => {

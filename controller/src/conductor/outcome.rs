@@ -58,6 +58,7 @@ pub(super) fn conclude(
             overhead_seconds: phases.overhead(),
             phases: phases.all().to_vec(),
         },
+        seed: options.seed_of(scenario),
         accelerator: found.map(|f| report::Accelerator {
             used: f.accelerator.accelerator.to_string().to_lowercase(),
             why: f.accelerator.why.clone(),
@@ -82,7 +83,7 @@ pub(super) fn conclude(
 impl Run {
     /// The run that `error` kept from being made: it left no folder. *Skipped* if the user interrupted before it began, else *unknown*.
     #[must_use]
-    pub fn not_made(scenario: &Scenario, error: Error) -> Self {
+    pub fn not_made(scenario: &Scenario, options: &Options, error: Error) -> Self {
         let outcome = if error.kind == Kind::Interrupted { Outcome::Skipped } else { Outcome::Unknown };
         let result = RunResult {
             schema: report::SCHEMA_VERSION,
@@ -91,6 +92,7 @@ impl Run {
             error: Some(Broken::from(&error)),
             expectations: Vec::new(),
             time: Times::default(),
+            seed: options.seed_of(scenario),
             accelerator: None,
             versions: Versions { deadpeer: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
             hosts: report::hosts(scenario, &[]),

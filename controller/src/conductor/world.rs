@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::machine::qemu::lockstep::{Company, Ears};
 use crate::remote::{Agent, Drive, Session};
 use crate::scenario::Rule;
+use crate::time::lockstep::chance::Chance;
 use crate::time::lockstep::{Departure, Id, Lockstep, Port};
 use crate::timeline::{Ended, Hand, LabTime, MachineEvent, Recorder, What};
 use crate::witness::kernel::Look;
@@ -36,6 +37,7 @@ pub(super) struct World(Mutex<Inner>);
 struct Inner {
     itself: Weak<World>,
     lockstep: Lockstep,
+    chance: Chance,
     cable: Option<LockstepCable>,
     hand: Hand,
     recorder: Recorder,
@@ -50,6 +52,8 @@ struct Station {
     /// The link of each of its NICs.
     links: Vec<u8>,
     ears: Ears,
+    /// How often its machine was switched on.
+    power_ons: usize,
     machine: Option<Id>,
     agent: Option<Agent>,
     /// Until the conductor takes it.
@@ -65,6 +69,7 @@ impl fmt::Debug for World {
 impl World {
     pub(super) fn new(
         lockstep: Lockstep,
+        chance: Chance,
         cable: LockstepCable,
         hand: Hand,
         recorder: Recorder,
@@ -74,13 +79,13 @@ impl World {
         let cable = Some(cable);
         Arc::new_cyclic(|itself| {
             let itself = itself.clone();
-            Self(Mutex::new(Inner { itself, lockstep, cable, hand, recorder, interrupt, stations, looks }))
+            Self(Mutex::new(Inner { itself, lockstep, chance, cable, hand, recorder, interrupt, stations, looks }))
         })
     }
 
     /// One more host, whose machine is off; its NICs are on these links.
     pub(super) fn add(&self, host: &str, links: Vec<u8>, ears: Ears) {
-        let station = Station { links, ears, machine: None, agent: None, session: None };
+        let station = Station { links, ears, power_ons: 0, machine: None, agent: None, session: None };
         self.inner().stations.insert(host.to_owned(), station);
     }
 
@@ -146,9 +151,13 @@ impl Drive for Stride {
 impl Company for World {
     fn join(&self, host: &str, socket: UnixStream) -> Result<()> {
         let mut inner = self.inner();
-        let machine = inner.lockstep.join(host, socket)?;
+        let number = inner.stations.get_index_of(host).unwrap_or_default();
+        let power_on = inner.station(host)?.power_ons;
+        let later = inner.chance.boot(number, power_on);
+        let machine = inner.lockstep.join(host, socket, later)?;
         let itself = inner.itself.clone();
         let station = inner.station(host)?;
+        station.power_ons += 1;
         station.machine = Some(machine);
         station.anew(&itself);
         let links = station.links.clone();

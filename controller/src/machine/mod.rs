@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::timeline::Ended;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An Ethernet address.
 pub type Mac = [u8; 6];
@@ -79,6 +79,12 @@ pub trait Machine: Send {
     /// (`deadpeer_guest::recorder`). The last one is being written while power is on; a reset continues it. None, if the machine
     /// has no flight recorder.
     fn recordings(&self) -> &[PathBuf];
+
+    /// The file that is its program disk: what is written to it while the machine stands still, the guest can read. None, if the machine
+    /// has no such disk.
+    fn program_disk(&self) -> Option<&Path> {
+        None
+    }
 
     /// The last lines on the console, fit for a terminal; an unfinished line counts.
     fn console_tail(&self, lines: usize) -> String;

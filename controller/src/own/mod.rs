@@ -23,8 +23,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The largest file that is brought to a guest, in bytes: its disk has about twice as much to spare.
+/// The largest file that is brought to a guest, in bytes.
 const LARGEST: u64 = 64 << 20;
+
+/// The most that the files of one host are together, in bytes: of its disk some 120 MB are free, and it must have room for what runs.
+const MOST_OF_A_HOST: usize = 96 << 20;
 
 /// A program of the user's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +111,25 @@ pub fn take_part(scenario: &mut Scenario, own: &Own) -> Option<Placed> {
     let program = scenario.programs.get_mut(&name)?;
     program.command = std::iter::once(place.clone()).chain(arguments).collect();
     Some(Placed { program: name, place, own: own.clone() })
+}
+
+/// Makes sure that every host has room for its programs.
+///
+/// # Errors
+/// Wrong usage: one has not.
+pub fn fit(scenario: &Scenario, placed: &[Placed]) -> Result<()> {
+    for host in scenario.hosts.keys() {
+        let here = |it: &&Placed| scenario.programs.get(&it.program).is_some_and(|program| program.host == *host);
+        let together: usize = placed.iter().filter(here).map(|it| it.own.bytes.len()).sum();
+        if together > MOST_OF_A_HOST {
+            let (most, together) = (MOST_OF_A_HOST >> 20, together.div_ceil(1 << 20));
+            let fact = format!("your programs on host {host} of scenario {} are {together} MiB", scenario.name);
+            return Err(
+                Error::usage(format!("{fact} together; a host has room for {most} MiB")).help("Strip them: strip FILE")
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The error that none of these scenarios has a program that `own` could take the place of.

@@ -38,6 +38,27 @@ fn command(given: &str) -> Vec<String> {
 }
 
 #[test]
+fn programs_that_a_host_has_no_room_for_are_refused() {
+    let placed = |program: &str, mib: usize| {
+        let own = Own {
+            name: program.to_owned(),
+            path: "srv".into(),
+            bytes: vec![0; mib << 20].into(),
+            needs: Needs::Nothing,
+            arguments: None,
+        };
+        Placed { program: program.to_owned(), place: String::new(), own }
+    };
+    let mut all = vec![placed("one", 48), placed("two", 48), placed("echo-client", 64)];
+    fit(&scenario(), &all).unwrap();
+    all[1] = placed("two", 49);
+    let error = fit(&scenario(), &all).unwrap_err();
+    assert_eq!(error.kind, Kind::Usage);
+    let fact = "your programs on host other of scenario x are 97 MiB together; a host has room for 96 MiB";
+    assert_eq!(error.fact, fact);
+}
+
+#[test]
 fn arguments_are_the_users_where_there_are_any() {
     let place = format!("{}/echo-client/srv", deadpeer_guest::OWN_DIR);
     assert_eq!(command("echo-client=SRV 'a b' -x"), [place.as_str(), "a b", "-x"]);

@@ -6,6 +6,7 @@ use super::drive::Drive;
 use super::keys::{HostKeyPublic, Keys};
 use super::line::Line;
 use super::pump::Pump;
+use super::upload::Source;
 use super::{Launch, Output, Program};
 use super::{connect, program, run, upload};
 use crate::error::{Context, Result};
@@ -106,7 +107,15 @@ impl Session {
     /// # Errors
     /// It cannot be written, in the host's own words; or not `within` the time given; or the host was lost.
     pub fn upload(&self, bytes: &[u8], path: &str, mode: u32, within: Duration) -> Result<()> {
-        upload::upload(&self.line, bytes, path, mode, within)
+        upload::upload(&self.line, bytes, &Source::Line, path, mode, within)
+    }
+
+    /// As [`upload`](Self::upload), but that the host takes these bytes from its program disk, where they begin at `offset`.
+    ///
+    /// # Errors
+    /// As there; or the host has no such disk, or it holds something else.
+    pub fn bring(&self, bytes: &[u8], offset: u64, path: &str, mode: u32, within: Duration) -> Result<()> {
+        upload::upload(&self.line, bytes, &Source::Disk(offset), path, mode, within)
     }
 
     /// Starts a program, with an attendant on the host that tells how it fares (`deadpeer_guest::attend`). Returns when it runs.

@@ -1,4 +1,5 @@
-//! JUnit XML of one run or several, as continuous integration reads it: a suite for each run, a case for each expectation.
+//! JUnit XML of one run or several, as continuous integration reads it: a suite for each run, a case for each expectation. Runs of one
+//! scenario are told by their seeds, or numbered.
 //!
 //! A claim that did not hold is a *failure*, one that nobody could judge an *error*. A lab that broke, which is no
 //! expectation's doing, is a case of its own, named `lab`: an error too. What was not run is *skipped*.
@@ -23,8 +24,12 @@ pub fn junit(runs: &[RunResult]) -> Result<String> {
     for run in runs {
         let number = seen.entry(&run.scenario.name).or_default();
         *number += 1;
-        let several = runs.iter().filter(|other| other.scenario.name == run.scenario.name).count() > 1;
-        let name = if several { format!("{} {number}", run.scenario.name) } else { run.scenario.name.clone() };
+        let of_the_name = || runs.iter().filter(|other| other.scenario.name == run.scenario.name);
+        let name = match run.seed.filter(|seed| of_the_name().filter(|other| other.seed == Some(*seed)).count() == 1) {
+            _ if of_the_name().count() == 1 => run.scenario.name.clone(),
+            Some(seed) => format!("{} seed {seed}", run.scenario.name),
+            None => format!("{} {number}", run.scenario.name),
+        };
         report.add_test_suite(suite(run, &name));
     }
     report.to_string().broken(|| "cannot write JUnit XML".to_owned())
@@ -36,6 +41,9 @@ fn suite(run: &RunResult, name: &str) -> TestSuite {
     suite.add_property(("title", run.scenario.title.as_str()));
     suite.add_property(("outcome", run.outcome.to_string().as_str()));
     suite.add_property(("folder", run.folder.display().to_string().as_str()));
+    if let Some(seed) = run.seed {
+        suite.add_property(("seed", seed.to_string().as_str()));
+    }
     for (host, kernel) in &run.versions.guest_kernels {
         suite.add_property((format!("kernel of {host}").as_str(), kernel.as_str()));
     }

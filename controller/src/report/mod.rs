@@ -29,7 +29,7 @@ mod textbook;
 mod time;
 mod unlike;
 
-pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
+pub use batch::{Batch, Case, Counted, Tally, batch_schema, batch_to_json, ended, overview};
 pub use comparison::{again_word, comparison, conditions};
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};

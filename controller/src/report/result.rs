@@ -29,6 +29,9 @@ pub struct RunResult {
     pub expectations: Vec<Judged>,
     /// When and how long.
     pub time: Times,
+    /// The seed, out of which all chance came; null where machines ran in real time.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// What ran the machines: hardware virtualisation or software emulation.
     pub accelerator: Option<Accelerator>,
     /// What it ran on and with.

@@ -79,6 +79,7 @@ impl Lab {
             kernel: Some((guest.kernel.clone(), guest.initrd.clone(), format!("{} host={name}", guest.append))),
             links: vec![[0x02, 0xde, 0xad, 0, 0, number + 1]],
             disk: None,
+            programs: None,
             recorder: None,
             console: Some(self.folder.join(format!("{name}.console.log"))),
             agent: None,
@@ -101,7 +102,7 @@ impl Lab {
         command.preserved_fds(std::iter::once(theirs.into()).chain(qmp.map(Into::into)).collect());
         let child = process::spawn(command, |_| ()).unwrap();
         self.machines.push((child, errors.clone()));
-        self.lockstep.join(&board.name, ours).unwrap_or_else(|e| panic!("{e}\n{}", text(&errors)))
+        self.lockstep.join(&board.name, ours, Duration::ZERO).unwrap_or_else(|e| panic!("{e}\n{}", text(&errors)))
     }
 
     /// Runs all until then, or until somebody departs.

@@ -24,6 +24,7 @@ fn board(bench: &Bench, socket: &OwnedFd) -> Board {
         kernel: None,
         links: vec![[0x02, 0xde, 0xad, 0, 0, 1]],
         disk: None,
+        programs: None,
         recorder: None,
         console: Some(bench.path("console")),
         agent: None,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Both programs talk a line through; nothing is expected of what they print but the echo.
-const SCENARIO: &str = "\
+pub const SCENARIO: &str = "\
 name: bench
 title: Programs of one's own
 story: A line goes to the server and back.
@@ -31,19 +31,19 @@ expectations:
 ";
 
 /// A folder with programs in it.
-struct Workshop(tempfile::TempDir);
+pub struct Workshop(tempfile::TempDir);
 
 impl Workshop {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Compiles a program of `tests/own` with these flags; its path.
-    fn compile(&self, source: &str, flags: &[&str]) -> String {
+    pub fn compile(&self, source: &str, flags: &[&str]) -> String {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/own").join(source);
         let program = self.path(source.trim_end_matches(".c"));
         let mut gcc = Command::new("gcc");
@@ -54,7 +54,7 @@ impl Workshop {
 
     /// Compiles a client that needs a function of a library of this name, which is made of these versions (ld(1)) and
     /// stays here; its path.
-    fn compile_with_library(&self, name: &str, versions: &str) -> String {
+    pub fn compile_with_library(&self, name: &str, versions: &str) -> String {
         let (source, script, library) = (self.path("library.c"), self.path("versions"), self.path(name));
         fs::write(&source, "int from_the_library(void) { return 0; }\n").unwrap();
         fs::write(&script, versions).unwrap();
@@ -80,7 +80,7 @@ fn run(programs: &[String]) -> Ending {
 }
 
 /// The run ended as wrong usage before its first step, in these words.
-fn refused(ending: &Ending, words: &[&str]) {
+pub fn refused(ending: &Ending, words: &[&str]) {
     assert_eq!(ending.status.code(), Some(64), "{}", ending.said);
     for word in words {
         assert!(ending.said.contains(word), "{word:?} is not said: {}", ending.said);

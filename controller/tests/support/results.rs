@@ -41,6 +41,7 @@ pub fn result(story: &Story) -> RunResult {
                 phase("judge and report", 0.080, PhaseKind::Overhead),
             ],
         },
+        seed: None,
         accelerator: Some(Accelerator { used: "tcg".to_owned(), why: "/dev/kvm is not there".to_owned() }),
         versions: Versions {
             deadpeer: "0.1.0".to_owned(),

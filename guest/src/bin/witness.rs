@@ -2,7 +2,7 @@
 //! shell, the agent.
 
 use deadpeer_guest::wrap::{EX_USAGE, complain};
-use deadpeer_guest::{agent, attend, shell, tell, witness};
+use deadpeer_guest::{agent, attend, bring, shell, tell, witness};
 use std::process::exit;
 
 const HELP: &str = "\
@@ -11,12 +11,14 @@ usage: witness start
        witness become NAME
        witness tell
        witness agent [DEVICE]
+       witness bring OFFSET LENGTH
 
   start    has the kernel trace, and what it says copied to the flight recorder; returns when it traces
   attend   starts COMMAND and tells how it fares, in lines that begin with MARK
   become   what init executes for a service that `attend --service` asked it to start
   tell     prints what the kernel says of itself: boot id, carrier, how often that was lost
   agent    has what the host says on DEVICE (/dev/ttyS1) carried out; returns when that line is open
+  bring    writes so many bytes of the program disk to standard output
 
 Under the name of `shell` it is root's shell.";
 
@@ -43,6 +45,7 @@ fn carry_out(name: &str, mut arguments: impl Iterator<Item = String>) -> i32 {
         Some("attend") => attend::attend(arguments),
         Some("become") => attend::become_service(arguments),
         Some("tell") => tell(),
+        Some("bring") => bring(arguments),
         _ => {
             complain(format_args!("{HELP}"));
             EX_USAGE

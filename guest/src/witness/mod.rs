@@ -11,7 +11,6 @@
 //! The exception: what a kernel cannot do is recorded as a *problem*, and the rest is done. Only where there is no recorder
 //! nothing is done at all.
 
-mod device;
 mod drain;
 mod events;
 mod programs;
@@ -25,6 +24,7 @@ pub use start::{record, start};
 
 use crate::SEED_DIR;
 use crate::recorder::{Record, Writer};
+use crate::shared;
 use std::convert::Infallible;
 use std::fs;
 use std::io;
@@ -42,7 +42,7 @@ const TRACEFS: &str = "/sys/kernel/tracing";
 /// # Errors
 /// There is no flight recorder, or it cannot be used. All else is recorded as a problem.
 fn testify(ready: impl FnOnce()) -> io::Result<Infallible> {
-    let memory = device::open()?;
+    let memory = shared::recorder()?;
     let mut writer = Writer::open(memory).map_err(io::Error::other)?;
     writer.append(&boot()?).map_err(io::Error::other)?;
     let mut problems = survive::survive();

@@ -2,6 +2,7 @@
 
 use super::SURVIVOR;
 use crate::behind::{leave, ready};
+use crate::shared;
 use crate::wrap::complain;
 use nix::unistd::setsid;
 use std::io;
@@ -11,7 +12,7 @@ use std::process::Stdio;
 /// status; at once, with status 0, on a machine that has no flight recorder: nobody wants to know there.
 #[must_use]
 pub fn start() -> i32 {
-    if !super::device::is_there() {
+    if !shared::has_recorder() {
         return 0;
     }
     match leave(SURVIVOR, Stdio::null()) {

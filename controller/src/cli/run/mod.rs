@@ -1,5 +1,6 @@
 //! `controller run`: executes scenarios: one and tells its story, or several and gives an overview.
 
+mod seeds;
 mod several;
 
 use super::{Format, output};
@@ -11,6 +12,7 @@ use crate::report::terminal::Progress as Screen;
 use crate::report::{self, RunResult, Style};
 use crate::scenario::{self, Scenario, Time};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use std::time::Duration;
 /// programs showed. The proof stays in a folder: result.json, events.jsonl (the timeline), wire.pcapng (every frame,
 /// for Wireshark), a console log per host, the scenario, and controller.log.
 ///
-/// One run tells its story. Several (names, --all, --repeat) run side by side, with a line for each as it ends and a
+/// One run tells its story. Several (names, --all, --repeat, --seeds) run side by side, with a line for each as it ends and a
 /// table of all at the end; the exit code is that of the worst.
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
@@ -71,6 +73,11 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
 
+    /// Run each once with every seed of this range, as in 1..50, and tell at the end what they came to and which seed shows it
+    /// again; in lockstep time
+    #[arg(long, value_name = "FIRST..LAST", conflicts_with_all = ["seed", "repeat"], value_parser = seeds::parse)]
+    pub(super) seeds: Option<RangeInclusive<u64>>,
+
     /// Within which time a host must have booted; longer than the slowest machine needs
     #[arg(long, value_name = "TIME", default_value = "90 s", value_parser = scenario::parse_time)]
     pub(super) boot_within: Duration,
@@ -107,13 +114,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     let planned = own_programs(&args.programs, scenarios)?;
     match &planned[..] {
-        [(scenario, own)] if args.repeat.get() == 1 => one(args, scenario, own),
+        [(scenario, own)] if args.repeat.get() == 1 && args.seeds.is_none() => one(args, scenario, own),
         _ => several::run(args, &planned),
     }
 }
 
 /// The scenarios with the user's own programs in their places.
-fn own_programs(given: &[String], scenarios: Vec<Scenario>) -> Result<Vec<(Scenario, Vec<Placed>)>> {
+pub(super) fn own_programs(given: &[String], scenarios: Vec<Scenario>) -> Result<Vec<(Scenario, Vec<Placed>)>> {
     let mut planned: Vec<_> = scenarios.iter().map(|scenario| (scenario.clone(), Vec::<Placed>::new())).collect();
     for text in given {
         let own = Own::parse(text)?;
@@ -131,6 +138,7 @@ fn own_programs(given: &[String], scenarios: Vec<Scenario>) -> Result<Vec<(Scena
             return Err(own::no_place(&scenarios, &own));
         }
     }
+    planned.iter().try_for_each(|(scenario, placed)| own::fit(scenario, placed))?;
     Ok(planned)
 }
 
@@ -142,7 +150,7 @@ fn one(args: &RunArgs, scenario: &Scenario, own: &[Placed]) -> Result<ExitCode> 
     let run = match run {
         Ok(run) => run,
         Err(error) => {
-            args.write_junit(&[Run::not_made(scenario, error.clone()).result])?;
+            args.write_junit(&[Run::not_made(scenario, &args.options(own), error.clone()).result])?;
             return Err(error);
         }
     };

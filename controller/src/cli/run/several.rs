@@ -1,6 +1,6 @@
 //! Several runs: side by side, a line for each as it ends, and a table of all.
 
-use super::RunArgs;
+use super::{RunArgs, seeds};
 use crate::cli::{Format, output};
 use crate::conductor::{self, Interrupt, Job, Options, Run};
 use crate::doctor;
@@ -19,6 +19,9 @@ use std::time::Instant;
 /// # Errors
 /// Wrong usage, or an answer that cannot be written. Labs that broke are runs' outcomes.
 pub(super) fn run(args: &RunArgs, scenarios: &[(Scenario, Vec<Placed>)]) -> Result<ExitCode> {
+    if args.seeds.is_some() {
+        seeds::all_in_lockstep(args, scenarios)?;
+    }
     let (jobs, names) = plan(args, scenarios)?;
     let interrupt = Interrupt::install()?;
     let began = Instant::now();
@@ -36,14 +39,19 @@ pub(super) fn run(args: &RunArgs, scenarios: &[(Scenario, Vec<Placed>)]) -> Resu
             })
         }
         // What all of them need is missing: that is every run's outcome, and told once.
-        Err(error) => jobs.iter().map(|job| Run::not_made(job.scenario, error.clone())).collect(),
+        Err(error) => jobs.iter().map(|job| Run::not_made(job.scenario, &job.options, error.clone())).collect(),
     };
     screen.clear();
     let exit_code = runs.iter().map(Run::exit_code).max().unwrap_or_default();
     let errors: Vec<(&String, Error)> =
         names.iter().zip(&runs).filter_map(|(name, run)| Some((name, run.error.clone()?))).collect();
     let results = runs.into_iter().map(|run| run.result).collect();
-    let batch = Batch::new(results, began.elapsed().as_secs_f64(), at_once.get());
+    let mut batch = Batch::new(results, began.elapsed().as_secs_f64(), at_once.get());
+    if args.seeds.is_some() {
+        // Runs are in the scenarios' order, again and again.
+        let named = |index: usize| args.scenarios.get(index % scenarios.len().max(1)).map(String::as_str);
+        batch.sort_out(&|index, run, seed| seeds::again(args, named(index).unwrap_or(&run.scenario.name), seed));
+    }
     match args.format {
         Format::Json => output::text(&report::batch_to_json(&batch))?,
         Format::Text => {
@@ -62,20 +70,29 @@ fn plan<'a>(args: &RunArgs, scenarios: &'a [(Scenario, Vec<Placed>)]) -> Result<
         return Err(Error::usage(format!("the folder for the runs exists already: {}", out.display()))
             .help("A run never writes over another. Name a folder that does not exist yet."));
     }
-    let all = || (0..args.repeat.get()).flat_map(|_| scenarios);
-    let mut total: HashMap<&str, usize> = HashMap::new();
-    all().for_each(|(scenario, _)| *total.entry(&scenario.name).or_default() += 1);
-    let mut so_far: HashMap<&str, usize> = HashMap::new();
-    let planned = all().map(|(scenario, own)| {
-        let number = so_far.entry(&scenario.name).or_default();
+    let rounds: Vec<Option<u64>> = match &args.seeds {
+        Some(seeds) => seeds.clone().map(Some).collect(),
+        None => (0..args.repeat.get()).map(|_| None).collect(),
+    };
+    let all = || rounds.iter().flat_map(|seed| scenarios.iter().map(move |it| (*seed, it)));
+    let named = |seed: Option<u64>, scenario: &Scenario| match seed {
+        Some(seed) => format!("{}-seed-{seed}", scenario.name),
+        None => scenario.name.clone(),
+    };
+    let mut total: HashMap<String, usize> = HashMap::new();
+    all().for_each(|(seed, (scenario, _))| *total.entry(named(seed, scenario)).or_default() += 1);
+    let mut so_far: HashMap<String, usize> = HashMap::new();
+    let planned = all().map(|(seed, (scenario, own))| {
+        let mut name = named(seed, scenario);
+        let number = so_far.entry(name.clone()).or_default();
         *number += 1;
-        let name = if total.get(scenario.name.as_str()) == Some(&1) {
-            scenario.name.clone()
-        } else {
-            format!("{}-{number}", scenario.name)
-        };
+        if total.get(&name) != Some(&1) {
+            name = format!("{name}-{number}");
+        }
         let out = args.out.as_ref().map(|out| out.join(&name));
-        (Job { scenario, options: Options { out, ..args.options(own) } }, name)
+        let options = args.options(own);
+        let seed = seed.unwrap_or(options.seed);
+        (Job { scenario, options: Options { out, seed, ..options } }, name)
     });
     Ok(planned.unzip())
 }

@@ -7,7 +7,7 @@
 
 mod lockstep;
 
-pub use lockstep::{Board, Disk, lockstep};
+pub use lockstep::{Board, Disk, PROGRAMS_MIB, lockstep};
 
 use super::Config;
 use crate::machine::{Accelerator, Mac};

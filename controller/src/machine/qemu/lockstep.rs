@@ -1,12 +1,14 @@
-//! QEMU in lockstep time: the plugin's file, a machine's disk, and whether a QEMU can do it.
+//! QEMU in lockstep time: the plugin's file, a machine's disks, and whether a QEMU can do it.
 
 mod ears;
 mod machine;
 mod monitor;
+mod programs;
 
-pub use super::arguments::{Board, Disk, lockstep as arguments};
+pub use super::arguments::{Board, Disk, PROGRAMS_MIB, lockstep as arguments};
 pub use ears::Ears;
 pub use machine::{Company, Config, LockstepMachine};
+pub use programs::{program_disk, put_on_disk};
 
 use super::Info;
 use crate::embedded::lockstep_plugin;
@@ -106,6 +108,7 @@ pub fn probe(qemu: &Info, patience: Duration) -> Result<()> {
         kernel: None,
         links: vec![[0x02, 0xde, 0xad, 0, 0, 1]],
         disk: None,
+        programs: None,
         recorder: None,
         console: Some(folder.path().join("console")),
         agent: None,
@@ -130,7 +133,7 @@ pub fn probe(qemu: &Info, patience: Duration) -> Result<()> {
 /// Lets the machine run that is at the other end, a few steps.
 fn run(socket: UnixStream, patience: Duration) -> Result<()> {
     let mut lockstep = Lockstep::new(PROBE_STEP, patience)?;
-    lockstep.join("probe", socket)?;
+    lockstep.join("probe", socket, Duration::ZERO)?;
     let end = LabTime::default().after(PROBE_STEP * PROBE_STEPS);
     while lockstep.now() < end {
         if let [gone, ..] = &lockstep.advance(end, &mut NoWire)?[..] {

@@ -5,8 +5,10 @@
 //!
 //! [`Judged::value`]: crate::judge::Judged::value
 
+mod cases;
 mod text;
 
+pub use cases::Case;
 pub use text::{ended, overview};
 
 use super::result::RunResult;
@@ -47,6 +49,10 @@ pub struct Tally {
     pub outcomes: IndexMap<Outcome, usize>,
     /// Its expectations, in the scenario's order.
     pub expectations: Vec<Counted>,
+    /// Where it ran with several seeds: what these came to, seeds that came to the same together. The best outcome first, then what came
+    /// most often.
+    #[serde(default)]
+    pub cases: Vec<Case>,
 }
 
 /// How one expectation did over the runs of its scenario.
@@ -83,7 +89,8 @@ impl Tally {
     /// Of all in `runs` that are of the same scenario as `one`.
     fn of(one: &RunResult, runs: &[RunResult]) -> Self {
         let (scenario, sha256) = (one.scenario.name.clone(), one.scenario.sha256.clone());
-        let mut tally = Self { scenario, sha256, runs: 0, outcomes: IndexMap::new(), expectations: Vec::new() };
+        let mut tally =
+            Self { scenario, sha256, runs: 0, outcomes: IndexMap::new(), expectations: Vec::new(), cases: Vec::new() };
         for run in runs.iter().filter(|run| run.scenario.sha256 == one.scenario.sha256) {
             tally.runs += 1;
             *tally.outcomes.entry(run.outcome).or_default() += 1;

@@ -3,7 +3,7 @@
 use super::super::result::RunResult;
 use super::super::style::{Paint, Style};
 use super::super::text::{columns, hanging, padded, span};
-use super::{Batch, Counted, Tally};
+use super::{Batch, Case, Counted, Tally};
 use crate::judge::Outcome;
 use std::path::Path;
 
@@ -23,7 +23,8 @@ pub fn ended(result: &RunResult, style: &Style) -> String {
         Outcome::Skipped => String::new(),
         _ => format!(", {} held, {}", held(result), seconds(result.time.wall_seconds)),
     };
-    let said = format!("{}  {}{took}{why}", result.scenario.name, result.outcome);
+    let seed = result.seed.map_or_else(String::new, |seed| format!(" seed {seed}"));
+    let said = format!("{}{seed}  {}{took}{why}", result.scenario.name, result.outcome);
     format!("{} {}", style.paint(paint, sign), style.clean(&said))
 }
 
@@ -46,6 +47,7 @@ pub fn overview(batch: &Batch, here: &Path, style: &Style) -> String {
         for note in &row.notes {
             page.extend(hanging(&" ".repeat(INDENT), &style.clean(note), style.columns()));
         }
+        page.extend(row.tally.cases.iter().flat_map(|case| seeds(case, row.tally.runs, *style)));
     }
     let (word, paint) = (batch.outcome.to_string().to_uppercase(), sign(batch.outcome, *style).1);
     page.push(String::new());
@@ -133,6 +135,37 @@ fn distribution(counted: &Counted, times: &str) -> Option<String> {
         (false, false) => Some(format!("{name}: {values}")),
         (false, true) => Some(format!("{name}: {values} ({verdicts})")),
     }
+}
+
+/// A case: how many seeds and what they came to, which, and how to see it again, in a line that can be copied.
+fn seeds(case: &Case, of: usize, style: Style) -> Vec<String> {
+    let told: Vec<String> = case.told.iter().map(|(name, what)| format!("{name} {what}")).collect();
+    let what = if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) };
+    let head = format!("{} with {} of {of} seeds{what}", case.outcome, case.seeds.len());
+    let word = if case.seeds.len() == 1 { "seed" } else { "seeds" };
+    let which = format!("{word} {}", ranges(&case.seeds, style.sign("–", "-")));
+    let indented = |text: &str, indent| hanging(&" ".repeat(indent), &style.clean(text), style.columns());
+    let mut lines = indented(&head, INDENT);
+    lines.extend(indented(&which, INDENT + 2));
+    lines.push(format!("{}{}", " ".repeat(INDENT + 2), style.clean(&case.again)));
+    lines
+}
+
+/// "1–3, 7": numbers in order, those that follow each other together.
+fn ranges(numbers: &[u64], to: &str) -> String {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let told = ranges.into_iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first}{to}{last}"),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// "28 scenarios, 29 runs: 28 pass, 1 fail, in 3 min 12 s, 3 labs at once"

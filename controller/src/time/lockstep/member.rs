@@ -14,6 +14,8 @@ pub(super) struct Member {
     name: String,
     socket: UnixStream,
     hello: Hello,
+    /// How long after it was taken in it goes on.
+    later: Duration,
     patience: Duration,
     stand: Stand,
     /// Where it was when it reported last, and by how much the lab's clock is ahead of its own (less than nothing, wrapped, for
@@ -48,13 +50,13 @@ pub(super) enum Arrival {
 
 impl Member {
     /// A machine whose plugin greets on this socket.
-    pub(super) fn greet(name: &str, socket: UnixStream, patience: Duration) -> Result<Self> {
+    pub(super) fn greet(name: &str, socket: UnixStream, later: Duration, patience: Duration) -> Result<Self> {
         let fact = || format!("cannot wait for the machine of '{name}'");
         socket.set_read_timeout(Some(patience)).broken(fact)?;
         socket.set_write_timeout(Some(patience)).broken(fact)?;
         let (name, hello) = (name.to_owned(), Hello::default());
         let (stand, clock, granted, unread) = (Stand::UnderWay, None, None, 0);
-        let mut member = Self { name, socket, hello, patience, stand, clock, granted, unread };
+        let mut member = Self { name, socket, hello, later, patience, stand, clock, granted, unread };
         let mut bytes = [0; HELLO];
         if !member.read(&mut bytes, "load its lockstep plugin")? {
             return Err(Error::broken(format!("QEMU of '{}' ended before its lockstep plugin greeted", member.name)));
@@ -70,7 +72,7 @@ impl Member {
     }
 
     /// Waits for its report; none, if it stands at its boundary already. `lab` is the lab's clock, which a machine that reports for the
-    /// first time is put on.
+    /// first time is put on, or ahead of.
     pub(super) fn arrive(&mut self, lab: LabTime) -> Result<Option<Arrival>> {
         if self.stand == Stand::AtBoundary {
             return Ok(None);
@@ -85,7 +87,7 @@ impl Member {
             return Ok(Some(Arrival::Vanished));
         }
         // A machine that was restored has a past, in which it sends nothing.
-        let (before, ahead) = self.clock.unwrap_or((head.now, lab.0.wrapping_sub(head.now)));
+        let (before, ahead) = self.clock.unwrap_or((head.now, lab.after(self.later).0.wrapping_sub(head.now)));
         let paused = self.stand == Stand::Paused && !head.last;
         if head.now < before || (paused && head.now != before) {
             let state = if paused { "paused" } else { "seen last" };

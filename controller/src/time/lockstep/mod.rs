@@ -14,6 +14,7 @@
 //!
 //! It is never waited for a machine for longer than [`PATIENCE`].
 
+pub mod chance;
 mod member;
 pub mod protocol;
 mod schedule;
@@ -89,13 +90,13 @@ impl Lockstep {
         self.boundaries
     }
 
-    /// Takes a machine in, whose QEMU was started with the other end of this socket. It stands still at [`Lockstep::now`], whatever
-    /// its own clock says. Its guest must run (QMP `cont`, if it was started with `-S`) before the next [`Lockstep::advance`].
+    /// Takes a machine in, whose QEMU was started with the other end of this socket. It stands still until [`Lockstep::now`] and
+    /// `later`, whatever its own clock says, and goes on then. Its guest must run (QMP `cont`, if it was started with `-S`) before the next [`Lockstep::advance`].
     ///
     /// # Errors
     /// Its plugin does not greet in time, or speaks another protocol.
-    pub fn join(&mut self, name: &str, socket: UnixStream) -> Result<Id> {
-        let member = Member::greet(name, socket, self.patience)?;
+    pub fn join(&mut self, name: &str, socket: UnixStream, later: Duration) -> Result<Id> {
+        let member = Member::greet(name, socket, later, self.patience)?;
         let id = self.schedule.join();
         self.members.push(Some(member));
         Ok(Id(id))

@@ -5,6 +5,7 @@ use crate::lab::{BROADCAST, NOBODY, arp, frame, mac, raw, rule};
 use deadpeer::cable::Counts;
 use deadpeer::scenario::RuleVerdict::{Delay, Drop, Pass};
 use deadpeer::scenario::SegmentKind;
+use deadpeer::time::lockstep::chance::{Chance, SWAY};
 use deadpeer::timeline::Verdict;
 use std::time::Duration;
 
@@ -67,6 +68,32 @@ fn rules_drop_and_delay_to_the_nanosecond() {
     assert_eq!(seen, [100, 200, 300, 400, 500].into_iter().zip(expected).collect::<Vec<_>>());
     let counts = Counts { frames: 5, passed: 2, dropped: 1, delayed: 2, lost: 0, late: 0 };
     assert_eq!(lab.cable.frames(), counts);
+}
+
+#[test]
+fn a_latency_sways_by_the_seed_but_only_behind_the_switch_and_no_frame_overtakes() {
+    let sent = |seed: u64| {
+        let mut lab = Lab::new();
+        lab.cable = lab.cable.swaying(Chance::new(seed));
+        let (client, server) = (lab.nic("client"), lab.nic("server"));
+        let mut arrived = Vec::new();
+        for n in 0..200_u8 {
+            let at = u64::from(n) * 7_001;
+            arrived.extend(lab.carry(client, at, &frame("client", mac("server"), n)).into_iter().map(|(to, at, n)| {
+                assert_eq!(to, server);
+                (at, n)
+            }));
+        }
+        let seen = lab.witnessed().into_iter().map(|(at, _)| at);
+        assert!(seen.eq((0..200).map(|n| n * 7_001 + AT_SWITCH)), "at the switch to the nanosecond");
+        assert!(arrived.is_sorted() && arrived.len() == 200);
+        let sways: Vec<u64> = arrived.iter().map(|(at, n)| at - u64::from(*n) * 7_001 - AT_END).collect();
+        assert!(sways.iter().all(|sway| u128::from(*sway) <= SWAY.as_nanos()));
+        sways
+    };
+    let (first, again, other) = (sent(1), sent(1), sent(2));
+    assert!(first == again && first != other);
+    assert!(first.iter().max() > first.iter().min());
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn join(lockstep: &mut Lockstep) -> (Id, UnixStream) {
     theirs
         .write_all(&[b"deadpeer", &[protocol::VERSION, 7, 2, 22, 1, 1].map(u32::to_le_bytes).concat()[..]].concat())
         .unwrap();
-    (lockstep.join("a machine", ours).unwrap(), theirs)
+    (lockstep.join("a machine", ours, Duration::ZERO).unwrap(), theirs)
 }
 
 /// A cable that records to nobody.

@@ -11,12 +11,16 @@
 //! - The console is a file, which goes on over all boots: written at once, it never makes the guest wait. A pipe that is full would.
 //!   So is what the agent on the second serial line says.
 //! - The disk is an NVDIMM, memory that is a file: written at once, too. What the guest synced is in it when QEMU is killed.
+//! - The program disk is memory on the PCI bus (`ivshmem-plain`) that is a file: nothing of it is in the guest's memory before a program
+//!   is brought from there. `readonly=on`: a file that QEMU cannot write to, and memory that ignores a guest's stores. `master=on`: such
+//!   a machine may be saved and restored.
 //! - No virtio disk, no user network, no random numbers from the host: all of them answer when the host is ready.
 
 use super::{Arguments, EMULATED_CPU, SANDBOX, escape, nic};
 use crate::machine::Mac;
+use deadpeer_guest::PROGRAM_DISK_SLOT;
 use std::os::fd::RawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A PC without the parts that nobody needs in lockstep.
 const MACHINE: &str = "q35,hpet=off,smbus=off,sata=off,usb=off,vmport=off,i8042=off";
@@ -33,6 +37,9 @@ pub struct Disk {
     pub mib: u64,
 }
 
+/// Size of the program disk in MiB: a power of two, as PCI wants it. All hosts have one of this size, whatever is on it.
+pub const PROGRAMS_MIB: u64 = 128;
+
 /// What a machine in lockstep is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
@@ -46,6 +53,8 @@ pub struct Board {
     pub links: Vec<Mac>,
     /// Its disk, `/dev/pmem0` in the guest.
     pub disk: Option<Disk>,
+    /// The file that is the program disk, of [`PROGRAMS_MIB`] ([`super::super::lockstep::program_disk`]).
+    pub programs: Option<PathBuf>,
     /// The file that is the flight recorder's memory, of [`super::RECORDER_MIB`].
     pub recorder: Option<PathBuf>,
     /// The file that the console is written to; none: it has no console.
@@ -91,6 +100,9 @@ pub fn lockstep(board: &Board) -> Vec<String> {
     if let Some(disk) = &board.disk {
         args.nvdimm(disk);
     }
+    if let Some(file) = &board.programs {
+        args.programs(file);
+    }
     if let Some(file) = &board.recorder {
         args.recorder(file);
     }
@@ -126,6 +138,14 @@ impl Arguments {
         self.add("-object", format!("memory-backend-file,id=disk,share=on,mem-path={file},size={}M", disk.mib));
         self.add("-device", "nvdimm,memdev=disk");
     }
+
+    /// Memory that the guest finds on its PCI bus, at a place that it knows, and can only read.
+    fn programs(&mut self, file: &Path) {
+        let file = escape(&file.display().to_string());
+        let backend = "memory-backend-file,id=programs,share=on,readonly=on";
+        self.add("-object", format!("{backend},mem-path={file},size={PROGRAMS_MIB}M"));
+        self.add("-device", format!("ivshmem-plain,memdev=programs,master=on,addr={PROGRAM_DISK_SLOT:#x}"));
+    }
 }
 
 #[cfg(test)]
@@ -140,6 +160,7 @@ mod tests {
             kernel: Some(("/cache/kernel".into(), "/runs/1/router.initrd".into(), "console=ttyS0 quiet".into())),
             links: vec![[0x02, 0xde, 0xad, 0, 0, 3], [0x02, 0xde, 0xad, 0, 1, 3]],
             disk: Some(Disk { file: "/runs/1/router.disk".into(), mib: 192 }),
+            programs: Some("/runs/1/router.programs".into()),
             recorder: Some("/runs/1/router.1.recorder".into()),
             console: Some("/runs/1/router.console.log".into()),
             agent: Some("/runs/1/router.agent".into()),
@@ -161,6 +182,7 @@ mod tests {
             kernel: None,
             links: vec![],
             disk: None,
+            programs: None,
             recorder: None,
             console: None,
             agent: None,

@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub struct Config {
     pub initrd: PathBuf,
     /// Its disk, this run's own.
     pub disk: Disk,
+    /// Its program disk, this run's own.
+    pub programs: PathBuf,
     /// The kernel command line, whole.
     pub append: String,
     /// The addresses of its link NICs, link 0 first.
@@ -164,6 +166,7 @@ impl LockstepMachine {
             kernel: Some((config.kernel.clone(), config.initrd.clone(), config.append.clone())),
             links: config.links.clone(),
             disk: Some(config.disk.clone()),
+            programs: Some(config.programs.clone()),
             recorder: self.recordings.fresh()?,
             console: Some(config.console_log()),
             agent: Some(config.agent()),
@@ -291,6 +294,10 @@ impl Machine for LockstepMachine {
 
     fn recordings(&self) -> &[PathBuf] {
         self.recordings.all()
+    }
+
+    fn program_disk(&self) -> Option<&Path> {
+        Some(&self.config.programs)
     }
 
     fn console_tail(&self, lines: usize) -> String {

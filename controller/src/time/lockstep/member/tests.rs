@@ -61,7 +61,7 @@ fn join<T: Send + 'static>(
         plugin.greet();
         behaves(plugin)
     });
-    (lockstep.join("client", ours).unwrap(), plugin)
+    (lockstep.join("client", ours, Duration::ZERO).unwrap(), plugin)
 }
 
 fn lockstep(patience: u64) -> Lockstep {
@@ -97,14 +97,14 @@ fn a_latency_that_is_too_short_is_wrong_usage() {
 fn a_qemu_that_ends_before_it_greets_is_told_so() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     drop(theirs);
-    let error = lockstep(20_000).join("client", ours).unwrap_err();
+    let error = lockstep(20_000).join("client", ours, Duration::ZERO).unwrap_err();
     assert_eq!(error.fact, "QEMU of 'client' ended before its lockstep plugin greeted");
 }
 
 #[test]
 fn a_qemu_that_says_nothing_is_not_waited_for_longer_than_patience() {
     let (ours, _theirs) = UnixStream::pair().unwrap();
-    let error = lockstep(10).join("client", ours).unwrap_err();
+    let error = lockstep(10).join("client", ours, Duration::ZERO).unwrap_err();
     assert_eq!(error.fact, "QEMU of 'client' did not load its lockstep plugin within 10ms");
 
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -112,7 +112,7 @@ fn a_qemu_that_says_nothing_is_not_waited_for_longer_than_patience() {
     plugin.greet();
     plugin.report(0, 0, 0, &[]);
     let mut lockstep = lockstep(10);
-    let machine = lockstep.join("client", ours).unwrap();
+    let machine = lockstep.join("client", ours, Duration::ZERO).unwrap();
     let error = lockstep.advance(FAR, &mut To(machine)).unwrap_err();
     assert_eq!(error.fact, "QEMU of 'client' did not come to its boundary within 10ms");
     assert_eq!(error.detail.unwrap(), "its own clock stood at 0.000 when it was seen last");
@@ -230,6 +230,25 @@ fn a_machine_that_joins_later_has_a_clock_of_its_own() {
     assert_eq!(lockstep.advance(LabTime(1600), &mut wire).unwrap().len(), 1, "the second; the first still sleeps");
     drop(one.join());
     assert_eq!(other.join().unwrap(), (91_100, false, vec![(91_070, 0, b"a".to_vec())]));
+}
+
+#[test]
+fn a_machine_that_is_to_go_on_later_stands_still_until_then_and_holds_nobody() {
+    let mut lockstep = lockstep(20_000);
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let plugin = std::thread::spawn(move || {
+        let mut plugin = Plugin(theirs);
+        plugin.greet();
+        plugin.report(0, 0, 0, &[]);
+        plugin.grant()
+    });
+    let machine = lockstep.join("client", ours, Duration::from_micros(500)).unwrap();
+    let mut wire = To(machine);
+    for (limit, now) in [(400_000, 400_000), (450_000, 450_000), (1_000_000, 500_996)] {
+        lockstep.advance(LabTime(limit), &mut wire).unwrap();
+        assert_eq!(lockstep.now(), LabTime(now));
+    }
+    assert_eq!(plugin.join().unwrap(), (996, false, vec![]), "by its own clock");
 }
 
 #[test]
