@@ -17,6 +17,7 @@ mod list;
 pub mod logging;
 mod man;
 mod output;
+mod report;
 mod run;
 mod schema;
 mod show;
@@ -70,6 +71,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
     Verify(verify::VerifyArgs),
+    Report(report::ReportArgs),
     Textbook(textbook::TextbookArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -112,6 +114,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Report(args) => report::run(args),
         Command::Textbook(args) => textbook::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

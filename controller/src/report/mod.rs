@@ -17,7 +17,9 @@ mod canvas;
 mod count;
 mod events;
 mod junit;
+mod html;
 mod ladder;
+mod replace;
 mod result;
 mod style;
 mod summary;
@@ -25,12 +27,15 @@ pub mod terminal;
 mod text;
 mod textbook;
 mod time;
+mod words;
 
 pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};
+pub use html::html;
 pub use junit::junit;
 pub use ladder::ladder;
+pub use replace::replace;
 pub use result::{
     Accelerator, Broken, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind, RunResult, SCHEMA_VERSION,
     ScenarioId, Times, Versions, result_schema, to_json,

@@ -5,7 +5,7 @@ use super::super::style::Paint;
 use super::super::text::{columns, elided};
 use super::draw::Sheet;
 use super::rows::{Arrow, Fate, Lane};
-use super::words::Label;
+use super::super::words::Label;
 
 /// The end of an arrow that a rule of the cable cut.
 pub(super) const CUT: (&str, &str) = ("╳", "X");

@@ -5,7 +5,7 @@ use super::super::style::{Paint, Style};
 use super::super::text::{columns, elided, span, wrapped};
 use super::arrow;
 use super::rows::{Cell, Lane, Row};
-use super::words;
+use super::super::words;
 use crate::scenario::Scenario;
 use crate::timeline::LabTime;
 

@@ -1,0 +1,52 @@
+//! Which events decided what: from an expectation to its marks, and back.
+
+use crate::judge::{Evidence, Judged};
+use crate::timeline::{Event, What};
+use std::collections::BTreeMap;
+
+/// The events that decided expectations, each with the expectations that it decided.
+pub(super) struct Proofs<'a> {
+    timeline: &'a [Event],
+    by_event: BTreeMap<usize, Vec<&'a Judged>>,
+}
+
+impl<'a> Proofs<'a> {
+    pub(super) fn of(expectations: &'a [Judged], timeline: &'a [Event]) -> Self {
+        let mut proofs = Self { timeline, by_event: BTreeMap::new() };
+        for judged in expectations {
+            for event in judged.evidence.iter().filter_map(|evidence| proofs.event(evidence)).collect::<Vec<_>>() {
+                let known = proofs.by_event.entry(event).or_default();
+                if !known.iter().any(|other| other.name == judged.name) {
+                    known.push(judged);
+                }
+            }
+        }
+        proofs
+    }
+
+    /// The event that this evidence is, from 0: the frame of that number, or what was witnessed at that time.
+    pub(super) fn event(&self, evidence: &Evidence) -> Option<usize> {
+        let first = self.timeline.partition_point(|event| event.at < evidence.at);
+        let then = self.timeline.iter().enumerate().skip(first).take_while(|(_, event)| event.at == evidence.at);
+        let mut fitting = then.filter(|(_, event)| match &event.what {
+            What::Wire(frame) => evidence.frame == Some(frame.number),
+            What::Step { .. } => false,
+            _ => evidence.frame.is_none(),
+        });
+        fitting.next().map(|(number, _)| number)
+    }
+
+    /// The expectations that an event decided.
+    pub(super) fn expectations(&self, event: usize) -> &[&'a Judged] {
+        self.by_event.get(&event).map_or(&[], Vec::as_slice)
+    }
+
+    /// What was seen that decided anything, in the order of time: the event, and its words.
+    pub(super) fn story(&self, expectations: &'a [Judged]) -> Vec<(usize, &'a Evidence)> {
+        let all = expectations.iter().flat_map(|judged| &judged.evidence);
+        let mut story: Vec<(usize, &Evidence)> = all.filter_map(|it| Some((self.event(it)?, it))).collect();
+        story.sort_by_key(|(event, _)| *event);
+        story.dedup_by_key(|(event, _)| *event);
+        story
+    }
+}
