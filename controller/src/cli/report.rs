@@ -58,7 +58,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
         output::text(&report::junit(std::slice::from_ref(&result))?)?;
     } else {
         let (scenario, timeline) = (run.scenario()?, run.timeline()?);
-        let _ = (&scenario, &timeline);
+        if args.to.markdown {
+            output::text(&report::markdown(&scenario, &result, &timeline))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if args.to.trace {
+            output::text(&report::trace(&scenario, &timeline))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let page = report::html(&scenario, &result, &timeline);
         let file = run.replace("report.html", page.as_bytes())?;
         if args.open {

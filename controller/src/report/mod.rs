@@ -19,6 +19,7 @@ mod events;
 mod junit;
 mod html;
 mod ladder;
+mod markdown;
 mod replace;
 mod result;
 mod style;
@@ -27,6 +28,7 @@ pub mod terminal;
 mod text;
 mod textbook;
 mod time;
+mod trace;
 mod words;
 
 pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
@@ -35,6 +37,7 @@ pub use events::{EventWriter, read_events};
 pub use html::html;
 pub use junit::junit;
 pub use ladder::ladder;
+pub use markdown::markdown;
 pub use replace::replace;
 pub use result::{
     Accelerator, Broken, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind, RunResult, SCHEMA_VERSION,
@@ -44,3 +47,4 @@ pub use style::Style;
 pub use summary::summary;
 pub use textbook::{Told, textbook};
 pub use time::rfc3339;
+pub use trace::trace;

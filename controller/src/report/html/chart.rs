@@ -5,6 +5,10 @@ use crate::timeline::{
 };
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What a kernel says it sent is on the wire within this time of its saying so, or not at all.
+pub(super) const ON_THE_WIRE: Duration = Duration::from_millis(10);
 
 /// A connection, as everybody saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub(super) struct Course {
     pub(super) sides: Vec<Side>,
     /// The segments on the wire: when, and from which of the two ends (true: the first).
     pub(super) segments: Vec<(LabTime, bool)>,
+    /// When a kernel said that it sends again; from which end, and whose kernel.
+    again: Vec<(LabTime, bool, String)>,
     pub(super) waits: Vec<Wait>,
 }
 
@@ -56,8 +62,6 @@ pub(super) struct Wait {
     /// Nanoseconds since the same was sent before.
     pub(super) nanos: u64,
     pub(super) kind: Again,
-    /// The frame's number.
-    pub(super) frame: u64,
 }
 
 /// Why something was sent again.
@@ -65,6 +69,8 @@ pub(super) struct Wait {
 pub(super) enum Again {
     /// It was not acknowledged.
     Retransmission,
+    /// The kernel tried to send it again, and no frame came out: it does not know whom to send it to (ARP), or has no link.
+    Unsent,
     /// Keep-alive asks whether the other side is there.
     Probe,
 }
@@ -76,13 +82,19 @@ pub(super) fn courses(timeline: &[Event]) -> Vec<Course> {
     for event in timeline {
         match &event.what {
             What::Kernel(told) => {
-                if let KernelFact::State { connection, from: _, to } = &told.fact {
-                    all.state(event.at, &told.host, connection, *to);
+                match &told.fact {
+                    KernelFact::State { connection, to, .. } => all.state(event.at, &told.host, connection, *to),
+                    KernelFact::Retransmitted { connection } => {
+                        let course = all.course(event.at, connection.local, connection.remote);
+                        let from_first = course.ends.0 == connection.local;
+                        course.again.push((event.at, from_first, told.host.clone()));
+                    }
+                    _ => {}
                 }
             }
             What::Wire(frame) => {
                 if let FrameKind::Tcp(segment) = &frame.kind {
-                    all.segment(event.at, &frame.from, frame.number, segment);
+                    all.segment(event.at, &frame.from, segment);
                 }
             }
             What::Machine { host, event: done } => {
@@ -106,10 +118,30 @@ pub(super) fn courses(timeline: &[Event]) -> Vec<Course> {
         }
     }
     for course in &mut all.list {
+        course.unsent();
         let spans = course.sides.iter().flat_map(|side| side.spans.iter().map(|span| span.until));
         course.until = spans.chain([course.until]).max().unwrap_or(course.until);
     }
     all.list
+}
+
+impl Course {
+    /// Adds the waits before what a kernel sent again, and the wire never saw.
+    fn unsent(&mut self) {
+        let mut last: Option<(LabTime, bool)> = None;
+        for (at, from_first, host) in std::mem::take(&mut self.again) {
+            let own = || self.segments.iter().filter(|(_, first)| *first == from_first).map(|(at, _)| *at);
+            if own().any(|segment| segment.since(at).max(at.since(segment)) <= ON_THE_WIRE) {
+                continue;
+            }
+            let tried = last.filter(|(_, first)| *first == from_first).map(|(at, _)| at);
+            let before = own().filter(|segment| *segment < at).max().max(tried);
+            last = Some((at, from_first));
+            let nanos = before.map(|before| at.since(before).as_nanos() as u64);
+            self.waits.extend(nanos.map(|nanos| Wait { at, host, nanos, kind: Again::Unsent }));
+        }
+        self.waits.sort_by_key(|wait| wait.at);
+    }
 }
 
 #[derive(Default)]
@@ -129,8 +161,8 @@ impl Courses {
         let ends = if one.port() >= other.port() { (one, other) } else { (other, one) };
         let known = self.list.iter().position(|course| course.ends == ends);
         let index = known.unwrap_or_else(|| {
-            let (sides, segments, waits) = (Vec::new(), Vec::new(), Vec::new());
-            self.list.push(Course { ends, from: at, until: at, sides, segments, waits });
+            let (sides, segments, again, waits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            self.list.push(Course { ends, from: at, until: at, sides, segments, again, waits });
             self.list.len() - 1
         });
         let course = &mut self.list[index];
@@ -171,12 +203,12 @@ impl Courses {
         }
     }
 
-    fn segment(&mut self, at: LabTime, host: &str, frame: u64, segment: &Segment) {
+    fn segment(&mut self, at: LabTime, host: &str, segment: &Segment) {
         let source = SocketAddr::new(segment.source, segment.source_port);
         let destination = SocketAddr::new(segment.destination, segment.destination_port);
         let way = (source, destination);
         let carries = segment.length > 0 || segment.flags.syn || segment.flags.fin;
-        let wait = |last: LabTime, kind| Wait { at, host: host.to_owned(), nanos: at.since(last).as_nanos() as u64, kind, frame };
+        let wait = |last: LabTime, kind| Wait { at, host: host.to_owned(), nanos: at.since(last).as_nanos() as u64, kind };
         let mut waits = Vec::new();
         // A probe repeats the last number that was acknowledged (RFC 9293, 3.8.4).
         let is_probe = segment.length <= 1

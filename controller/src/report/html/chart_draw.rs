@@ -57,10 +57,24 @@ fn told(course: &Course) -> String {
         };
         let _ = write!(text, "{}: {}{end}. ", harmless(&side.host), states.join(", "));
     }
-    for (kind, what) in [(Again::Retransmission, "Sent again"), (Again::Probe, "Probed again")] {
-        let waits: Vec<String> = course.waits.iter().filter(|wait| wait.kind == kind).map(|wait| span(wait.nanos)).collect();
+    for (kind, what) in [
+        (Again::Retransmission, "Sent again"),
+        (Again::Unsent, "Tried again, without a frame on the wire,"),
+        (Again::Probe, "Probed again"),
+    ] {
+        let mut waits: Vec<(String, usize)> = Vec::new();
+        for wait in course.waits.iter().filter(|wait| wait.kind == kind) {
+            let length = span(wait.nanos);
+            match waits.last_mut() {
+                Some((last, times)) if *last == length => *times += 1,
+                _ => waits.push((length, 1)),
+            }
+        }
+        let told = |(length, times): &(String, usize)| {
+            if *times == 1 { length.clone() } else { format!("{length} ({times} times)") }
+        };
         if !waits.is_empty() {
-            let shown = waits.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
+            let shown = waits.iter().take(20).map(told).collect::<Vec<_>>().join(", ");
             let more = if waits.len() > 20 { ", …" } else { "" };
             let _ = write!(text, "{what} after {shown}{more}. ");
         }
@@ -124,15 +138,17 @@ fn waits(waits: &[Wait], axes: &Axes, top: i32, sheet: &Sheet) -> Markup {
     let range = if high - low < 0.3 { 0.3 } else { high - low };
     let y = |wait: &Wait| top + PLOT - 12 - ((logs(wait) - low) / range * f64::from(PLOT - 36)).round() as i32;
     let points: Vec<(i32, i32, &Wait)> = waits.iter().map(|wait| (axes.x(wait.at), y(wait), wait)).collect();
-    let mut free = i32::MIN;
+    // From the last on: the later, the longer, and the more room there is.
+    let mut free = i32::MAX;
     let labels: Vec<(i32, i32, String)> = points
         .iter()
+        .rev()
         .filter_map(|(x, y, wait)| {
             let text = span(wait.nanos);
             let half = sheet.measure(columns(&text)) / 2 + 2;
             let x = (*x).clamp(axes.left + half, axes.right - half);
-            (x - half >= free).then(|| {
-                free = x + half;
+            (x + half <= free).then(|| {
+                free = x - half;
                 (x, y - 8, text)
             })
         })
@@ -141,9 +157,17 @@ fn waits(waits: &[Wait], axes: &Axes, top: i32, sheet: &Sheet) -> Markup {
         text class="small" x=(axes.left - 8) y=(top + PLOT / 2) text-anchor="end" { "waited" }
         @for (x, y, wait) in &points {
             path class="stem" d={ "M" (x) " " (top + PLOT - 4) "V" (y) } {}
-            circle class={ "p " (if wait.kind == Again::Probe { "data" } else { "warn" }) } cx=(x) cy=(y) r="4" {}
+            circle class={ "p " (colour(wait.kind)) } cx=(x) cy=(y) r="4" {}
         }
         @for (x, y, text) in &labels { text class="plain" x=(x) y=(y) text-anchor="middle" { (text) } }
+    }
+}
+
+fn colour(kind: Again) -> &'static str {
+    match kind {
+        Again::Retransmission => "warn",
+        Again::Unsent => "hollow",
+        Again::Probe => "data",
     }
 }
 

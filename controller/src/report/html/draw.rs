@@ -134,8 +134,8 @@ fn wide_header(lanes: &Lanes, sheet: &Sheet) -> Markup {
             text class="small" x=(sheet.time) y="36" text-anchor="end" { "s" }
             @for (host, name) in lanes.hosts.iter().enumerate() {
                 @let (low, high) = (own(host).min().unwrap_or(0), own(host).max().unwrap_or(0));
-                rect class={ "h h" (host) } x=(low - 44) y="2" width=(high - low + 68) height="18" rx="4" {}
-                text class="head" x=(i32::midpoint(low - 44, high + 24)) y="15" text-anchor="middle" { (name) }
+                rect class={ "h h" (host) } x=(low - 52) y="2" width=(high - low + 104) height="18" rx="4" {}
+                text class="head" x=(i32::midpoint(low, high)) y="15" text-anchor="middle" { (name) }
             }
             @for (lane, x) in sheet.lanes.iter().enumerate() {
                 @let name = super::super::text::elided(lanes.name(lane), room(lane, sheet), "…");

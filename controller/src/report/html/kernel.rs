@@ -79,7 +79,7 @@ pub(super) fn told(at: LabTime, event: &KernelEvent, several: bool) -> Option<To
             own(format!("{}sends a RST", which(connection, several)), Kind::State, Paint::Bad)
         }
         KernelFact::ResetReceived { connection } => {
-            own(format!("{}believes the RST", which(connection, several)), Kind::State, Paint::Bad)
+            own(format!("{}gets a RST, and believes it", which(connection, several)), Kind::State, Paint::Bad)
         }
         KernelFact::Retransmitted { connection } => own(
             format!("{}sends a segment again, but no frame of it is on the wire", which(connection, several)),
@@ -129,6 +129,7 @@ pub(super) fn port(connection: &Connection) -> u16 {
 /// A call, in strace's manner, if it says something of a connection or did not go well.
 fn called(at: LabTime, call: &Call) -> Option<(String, Paint)> {
     let on = call.on.as_ref().map(|on| &on.kind);
+    let waited = at.since(call.began).as_nanos() as u64;
     let reads = matches!(call.call.as_str(), "read" | "readv" | "recvfrom" | "recvmsg");
     let writes = matches!(call.call.as_str(), "write" | "writev" | "sendto" | "sendmsg");
     let (result, paint) = match &call.result {
@@ -137,6 +138,8 @@ fn called(at: LabTime, call: &Call) -> Option<(String, Paint)> {
         CallResult::Unfinished => ("never returned".to_owned(), Paint::Dim),
         CallResult::Returned(value) => {
             match on {
+                // What it waited for was its user; what it got is told as typed in.
+                Some(DescriptorKind::Input) if waited >= WAITED => {}
                 Some(DescriptorKind::Input | DescriptorKind::Output | DescriptorKind::Other) => return None,
                 Some(DescriptorKind::Several) if *value == 0 && at.since(call.began).as_millis() == 0 => return None,
                 None if matches!(call.call.as_str(), "execve" | "clone" | "fork" | "vfork" | "clone3") => return None,
@@ -155,7 +158,10 @@ fn called(at: LabTime, call: &Call) -> Option<(String, Paint)> {
         (_, Some(DescriptorKind::Input)) => "(standard input)".to_owned(),
         _ => String::new(),
     };
-    let waited = at.since(call.began).as_nanos() as u64;
-    let waited = if waited >= WAITED { format!(", after {}", span(waited)) } else { String::new() };
+    let waited = match &call.result {
+        _ if waited < WAITED => String::new(),
+        CallResult::Unfinished => format!(" (it had waited for {})", span(waited)),
+        _ => format!(", after {}", span(waited)),
+    };
     Some((format!("{}{arguments} → {result}{waited}", call.call), paint))
 }

@@ -31,9 +31,9 @@ pub(super) fn ladder(parts: &[Part], lanes: &Lanes, sheets: [&Sheet; 2], proofs:
             section class="part" {
                 @match &part.step {
                     Some((at, event, text)) => {
-                        h3 id={ "m" (event) } { a href={ "#e" (event) } { span class="at" { (at) } " " (text) } }
+                        h3 id={ "m" (event) } { a href={ "#e" (event) } { span class="at" { (at) } span { (text) } } }
                     }
-                    None => h3 { span class="at" { "0.000" } " The lab is put together" },
+                    None => h3 { span class="at" { "0.000" } span { "The lab is put together" } },
                 }
                 @for rows in part.rows.chunks(ROWS) {
                     ol { @for row in rows { (item(row, lanes, sheets, proofs)) } }

@@ -115,7 +115,7 @@ const NARROW: i32 = 366;
 impl Sheet {
     /// For a wide screen: texts beside their lanes, names on arrows.
     pub(super) fn wide(lanes: &Lanes) -> Self {
-        let (first, last) = (132, WIDE - 24);
+        let (first, last) = (140, WIDE - 56);
         let is_wire = |lane: &Lane| lane.role == Role::Wire;
         let wires = lanes.list.iter().filter(|lane| is_wire(lane)).count() as i32;
         let others = (lanes.list.len() as i32 - 1 - 2 * wires).max(0);
@@ -139,9 +139,9 @@ impl Sheet {
     /// For a narrow screen: the lanes side by side at the left, texts in one column right of them.
     pub(super) fn narrow(lanes: &Lanes) -> Self {
         let count = lanes.list.len() as i32;
-        let apart = (120 / count.max(1)).clamp(7, 16);
-        let places: Vec<i32> = (0..count).map(|lane| 8 + lane * apart).collect();
-        let text = 8 + count * apart + 4;
+        let apart = (112 / count.max(1)).clamp(7, 15);
+        let places: Vec<i32> = (0..count).map(|lane| 22 + lane * apart).collect();
+        let text = 22 + count * apart;
         Self { width: NARROW, time: 0, lanes: places, text: Texts::Column(text), column: 663, line: 15 }
     }
 

@@ -65,7 +65,7 @@ pub fn html(scenario: &Scenario, result: &RunResult, timeline: &[Event]) -> Stri
                             h2 id="connections-head" { "Connections over time" }
                             p {
                                 "What state each kernel held the connection in, each segment as a tick on the wire (up: from the client),
-                                and how long TCP waited before it sent something again, on a logarithmic scale."
+                                and how long TCP waited before it sent something again, on a logarithmic scale (hollow: the kernel tried, and no frame came out)."
                             }
                             (chart_draw::figures(&courses, sheets))
                         }

@@ -11,8 +11,9 @@ use super::rows::{Cell, Row, Stroke, folded};
 
 /// A text takes so many lines at most.
 const LINES: usize = 4;
-/// How far from a fold's edges its tears are.
-const TEAR: i32 = 8;
+/// Height of a fold, and how far the lanes stay away from its tear.
+const FOLD: i32 = 24;
+const CLEAR: i32 = 5;
 /// Columns of a line of text that is good to read.
 const READABLE: usize = 78;
 
@@ -103,12 +104,12 @@ fn strokes(row: &Row, sheet: &Sheet, height: i32) -> Vec<Ink> {
     parts
 }
 
-/// The lanes where time is folded: they end at one edge of the tear and go on at the other.
+/// The lanes where time is folded: they end before the tear and go on behind it.
 fn cut_strokes(row: &Row, sheet: &Sheet, height: i32) -> Vec<Ink> {
     let piece = |(lane, &x): (usize, &i32)| {
         let stroke = row.after.get(lane).copied().filter(|stroke| *stroke != Stroke::Off)?;
-        let above = Ink::Lane { x, top: 0, bottom: TEAR, stroke };
-        Some([above, Ink::Lane { x, top: height - TEAR, bottom: height, stroke }])
+        let above = Ink::Lane { x, top: 0, bottom: height / 2 - CLEAR, stroke };
+        Some([above, Ink::Lane { x, top: height / 2 + CLEAR, bottom: height, stroke }])
     };
     sheet.lanes.iter().enumerate().filter_map(piece).flatten().collect()
 }
@@ -193,8 +194,8 @@ fn shaft(arrow: &Arrow, lanes: &Lanes, sheet: &Sheet, (top, bottom): (i32, i32),
 
 /// An arrow with its name on it.
 fn arrow_named(mark: &Mark, arrow: &Arrow, lanes: &Lanes, sheet: &Sheet, top: i32) -> Picture {
-    let slant = if arrow.fate == Fate::Late { 30 } else { 14 };
-    let (first, last) = (top + 7, top + 7 + slant);
+    let slant = if arrow.fate == Fate::Late { 26 } else { 10 };
+    let (first, last) = (top + 15, top + 15 + slant);
     let (from, to) = (sheet.lane(arrow.from), sheet.lane(arrow.to));
     // The name stands over the middle of the way that is drawn, but for its tip.
     let low = from.min(to) + 16;
@@ -202,12 +203,14 @@ fn arrow_named(mark: &Mark, arrow: &Arrow, lanes: &Lanes, sheet: &Sheet, top: i3
     let fits = |name: &&String| sheet.measure(columns(name)) <= room;
     let name = arrow.names.iter().find(fits).or(arrow.names.last()).map_or("", String::as_str);
     let text = elided(name, sheet.columns(room), "…");
-    let y = i32::midpoint(first, last) + 4;
-    let mut parts = gutter(mark, Some(arrow.number), sheet, y);
+    // It stands clear of the line, which is highest under its end that is nearer to the sender.
+    let before = ((from - to).abs() - sheet.measure(columns(&text))) / 2;
+    let y = first + slant * before / (from - to).abs().max(1) - 4;
+    let mut parts = gutter(mark, Some(arrow.number), sheet, y + 5);
     parts.extend(shaft(arrow, lanes, sheet, (first, last), mark.paint));
     let style = Letters::Said(mark.paint);
     parts.push(Ink::Text { x: low + room / 2, y, anchor: Anchor::Middle, text, style });
-    Picture { height: last + 7, parts }
+    Picture { height: last + 5, parts }
 }
 
 /// A short arrow, and what it is right of the lanes.
@@ -264,7 +267,6 @@ fn in_a_line(text: &str, style: Letters, sheet: &Sheet, top: i32) -> Picture {
 
 /// A tear in the paper: time that was skipped.
 fn fold(text: &str, sheet: &Sheet) -> Picture {
-    let height = 38;
     let (x, anchor) = match sheet.text {
         Texts::Beside => {
             let (first, last) = (sheet.lanes.first(), sheet.lanes.last());
@@ -272,6 +274,6 @@ fn fold(text: &str, sheet: &Sheet) -> Picture {
         }
         Texts::Column(left) => (left, Anchor::Start),
     };
-    let text = Ink::Text { x, y: height / 2 + 4, anchor, text: text.to_owned(), style: Letters::Head };
-    Picture { height, parts: vec![Ink::Tear { y: TEAR }, Ink::Tear { y: height - TEAR }, text] }
+    let text = Ink::Text { x, y: FOLD / 2 + 4, anchor, text: text.to_owned(), style: Letters::Head };
+    Picture { height: FOLD, parts: vec![Ink::Tear { y: FOLD / 2 }, text] }
 }

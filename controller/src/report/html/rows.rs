@@ -92,7 +92,7 @@ fn fold(lives: &Lives, before: LabTime, at: LabTime) -> Option<Row> {
 
 /// What a fold says.
 pub(super) fn folded(silence: u64) -> String {
-    format!("{} of silence", span(silence))
+    format!("{} without an event", span(silence))
 }
 
 /// Blank units for a silence that is not folded, in nanoseconds: four for every tenfold from a hundredth of a second on.

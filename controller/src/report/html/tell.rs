@@ -3,20 +3,17 @@
 use super::super::style::Paint;
 use super::super::text::{harmless, span};
 use super::super::words::{self, Extra};
+use super::chart::ON_THE_WIRE;
 use super::kernel;
 use super::lanes::Lanes;
 use super::mark::{Arrow, Fate, Kind, Mark, Shape};
 use super::proof;
 use crate::scenario::Scenario;
 use crate::timeline::{
-    Event, Frame, FrameKind, KernelFact, LabTime, MachineEvent, ProgramEvent, Segment, StepEvent, Verdict, What,
+    Ended, Event, Frame, FrameKind, KernelFact, LabTime, MachineEvent, ProgramEvent, Segment, StepEvent, Verdict, What,
 };
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::time::Duration;
-
-/// What a kernel says it sent is on the wire within this time of its saying so, or not at all.
-const ON_THE_WIRE: Duration = Duration::from_millis(10);
 
 /// How often the same sequence numbers were sent, and when last: on a connection's side, from a port of a host.
 type Sent = HashMap<(String, IpAddr, u16, IpAddr, u16, u32), (usize, LabTime)>;
@@ -111,7 +108,7 @@ impl Teller<'_> {
                 let host = self.lanes.host(&told.host);
                 let lane = said.program.as_ref().and_then(|program| self.lanes.program(program));
                 let lane = lane.or_else(|| self.lanes.kernel(host?))?;
-                let who = said.program.unwrap_or_else(|| format!("{}'s kernel", told.host));
+                let who = said.program.map_or_else(|| format!("{}'s kernel:", told.host), |program| format!("{program}:"));
                 let note = Shape::Note { lane, who: harmless(&who), text: harmless(&said.text) };
                 (host, said.kind, said.paint, note)
             }
@@ -120,7 +117,12 @@ impl Teller<'_> {
     }
 
     fn program(&self, host: &str, program: &str, event: &ProgramEvent) -> Option<(Option<usize>, Kind, Paint, Shape)> {
-        let (text, paint) = words::program(program, event, |(sign, _)| sign.to_owned());
+        let (text, paint) = match event {
+            ProgramEvent::Ended { how: Ended::Lost(why) } => {
+                (format!("nobody sees it any more (the control channel: {why})"), Paint::Dim)
+            }
+            _ => words::program(program, event, |(sign, _)| sign.to_owned()),
+        };
         let host = self.lanes.host(host);
         let lane = self.lanes.program(program).or_else(|| self.lanes.kernel(host?))?;
         let kind = match event {
@@ -144,7 +146,7 @@ impl Teller<'_> {
         let (text, paint) = words::machine(event, None);
         let lane = self.lanes.kernel(index?)?;
         let text = harmless(text.strip_prefix("its kernel says: ").unwrap_or(&text));
-        Some((index, Kind::Host, paint, Shape::Note { lane, who: harmless(&format!("{host}'s kernel")), text }))
+        Some((index, Kind::Host, paint, Shape::Note { lane, who: harmless(&format!("{host}'s kernel:")), text }))
     }
 
     fn frame(&mut self, at: LabTime, frame: &Frame) -> (Option<usize>, Kind, Paint, Shape) {
@@ -183,10 +185,15 @@ impl Teller<'_> {
             Verdict::Lost => (Fate::Lost, Some("nobody is there".to_owned())),
         };
         extra.fate = word;
-        let names: Vec<String> = words::labels(&frame.kind, &extra)
+        let mut names: Vec<String> = words::labels(&frame.kind, &extra)
             .into_iter()
             .map(|label| harmless(&format!("{which}{}", label.text)).replace("  ", " · "))
             .collect();
+        if let (FrameKind::Tcp(Segment { length: 1.., .. }), Some(fullest)) = (&frame.kind, names.first()) {
+            let (what, rest) = fullest.split_once(" · ").unwrap_or((fullest, ""));
+            let rest = if rest.is_empty() { String::new() } else { format!(" · {rest}") };
+            names.insert(0, format!("{what} · {}{rest}", bytes(frame)));
+        }
         let destination = self.lanes.hosts.get(to).map_or("", String::as_str);
         let way = harmless(&format!("{} → {destination}", frame.from));
         let (from, to) = (self.lanes.kernel(from)?, self.lanes.kernel(to)?);
@@ -219,6 +226,14 @@ impl Teller<'_> {
             FrameKind::Arp { .. } | FrameKind::Other { .. } => return None,
         };
         self.scenario.hosts.values().position(|host| host.addresses.iter().any(|(address, _)| *address == wanted))
+    }
+}
+
+fn bytes(frame: &Frame) -> String {
+    match &frame.kind {
+        FrameKind::Tcp(Segment { length: 1, .. }) => "1 byte".to_owned(),
+        FrameKind::Tcp(segment) => format!("{} bytes", segment.length),
+        _ => String::new(),
     }
 }
 
