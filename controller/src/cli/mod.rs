@@ -17,6 +17,7 @@ mod list;
 pub mod logging;
 mod man;
 mod output;
+mod replace;
 mod report;
 mod run;
 mod schema;

@@ -1,6 +1,7 @@
 //! `controller report`: a run's folder as a report for a browser, or as text for other places.
 
 use super::output;
+use super::replace::replace;
 use crate::error::{Context, Error, Result};
 use crate::report::{self, RunResult, read_events};
 use crate::scenario::{Scenario, load};
@@ -54,24 +55,24 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let result = run.result()?;
     if args.to.json {
         output::text(&report::to_json(&result))?;
-    } else if args.to.junit {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.to.junit {
         output::text(&report::junit(std::slice::from_ref(&result))?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (scenario, timeline) = (run.scenario()?, run.timeline()?);
+    if args.to.markdown {
+        output::text(&report::markdown(&scenario, &result, &timeline))?;
+    } else if args.to.trace {
+        output::text(&report::trace(&scenario, &timeline))?;
     } else {
-        let (scenario, timeline) = (run.scenario()?, run.timeline()?);
-        if args.to.markdown {
-            output::text(&report::markdown(&scenario, &result, &timeline))?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        if args.to.trace {
-            output::text(&report::trace(&scenario, &timeline))?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let page = report::html(&scenario, &result, &timeline);
-        let file = run.replace("report.html", page.as_bytes())?;
+        let file = args.run.join("report.html");
+        replace(&file, report::html(&scenario, &result, &timeline).as_bytes())?;
+        output::text(&file.display().to_string())?;
         if args.open {
             open(&file)?;
         }
-        output::text(&file.display().to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -99,13 +100,6 @@ impl Folder<'_> {
     fn timeline(&self) -> Result<Vec<Event>> {
         let file = self.path.join("events.jsonl");
         if file.exists() { read_events(&file) } else { Ok(Vec::new()) }
-    }
-
-    /// Puts a file into the folder, whole or not at all, in place of what has its name.
-    fn replace(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
-        let file = self.path.join(name);
-        report::replace(&file, bytes)?;
-        Ok(file)
     }
 }
 

@@ -14,13 +14,13 @@
 
 mod batch;
 mod canvas;
+mod comments;
 mod count;
 mod events;
 mod junit;
 mod html;
 mod ladder;
 mod markdown;
-mod replace;
 mod result;
 mod style;
 mod summary;
@@ -32,13 +32,13 @@ mod trace;
 mod words;
 
 pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
+pub use comments::comments;
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};
 pub use html::html;
 pub use junit::junit;
 pub use ladder::ladder;
 pub use markdown::markdown;
-pub use replace::replace;
 pub use result::{
     Accelerator, Broken, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind, RunResult, SCHEMA_VERSION,
     ScenarioId, Times, Versions, result_schema, to_json,

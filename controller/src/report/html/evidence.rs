@@ -2,17 +2,19 @@
 
 use crate::judge::{Evidence, Judged};
 use crate::timeline::{Event, What};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The events that decided expectations, each with the expectations that it decided.
 pub(super) struct Proofs<'a> {
     timeline: &'a [Event],
+    marked: &'a HashSet<usize>,
     by_event: BTreeMap<usize, Vec<&'a Judged>>,
 }
 
 impl<'a> Proofs<'a> {
-    pub(super) fn of(expectations: &'a [Judged], timeline: &'a [Event]) -> Self {
-        let mut proofs = Self { timeline, by_event: BTreeMap::new() };
+    /// `marked` are the events that have a mark on the ladder.
+    pub(super) fn of(expectations: &'a [Judged], timeline: &'a [Event], marked: &'a HashSet<usize>) -> Self {
+        let mut proofs = Self { timeline, marked, by_event: BTreeMap::new() };
         for judged in expectations {
             for event in judged.evidence.iter().filter_map(|evidence| proofs.event(evidence)).collect::<Vec<_>>() {
                 let known = proofs.by_event.entry(event).or_default();
@@ -34,6 +36,11 @@ impl<'a> Proofs<'a> {
             _ => evidence.frame.is_none(),
         });
         fitting.next().map(|(number, _)| number)
+    }
+
+    /// Where to look at an event: at its mark on the ladder, or at its row in the table if it has none.
+    pub(super) fn place(&self, event: usize) -> String {
+        format!("#{}{event}", if self.marked.contains(&event) { "m" } else { "e" })
     }
 
     /// The expectations that an event decided.

@@ -16,11 +16,12 @@ const ROWS: usize = 100;
 /// The events that have a mark.
 pub(super) fn marked(parts: &[Part]) -> HashSet<usize> {
     let rows = parts.iter().flat_map(|part| &part.rows);
-    rows.filter_map(|row| match &row.what {
+    let marks = rows.filter_map(|row| match &row.what {
         Cell::Mark(mark) => Some(mark.event),
         _ => None,
-    })
-    .collect()
+    });
+    let steps = parts.iter().filter_map(|part| part.step.as_ref().map(|(_, event, _)| *event));
+    marks.chain(steps).collect()
 }
 
 /// The whole ladder.

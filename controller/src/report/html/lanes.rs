@@ -160,3 +160,49 @@ impl Sheet {
         usize::try_from(width * 100 / self.column).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Lanes of hosts with so many programs each.
+    pub(in crate::report::html) fn lanes(programs: &[usize]) -> Lanes {
+        let mut list = Vec::new();
+        for (host, count) in programs.iter().enumerate() {
+            let lane = |role| Lane { role, host: Some(host) };
+            let mut own: Vec<Lane> = (0..*count).map(|n| lane(Role::Program(format!("program-{host}{n}")))).collect();
+            let kernel = lane(Role::Kernel);
+            if host == 0 {
+                own.push(kernel);
+            } else {
+                own.insert(0, kernel);
+                own.insert(0, Lane { role: Role::Wire, host: None });
+            }
+            list.extend(own);
+        }
+        Lanes { list, hosts: (0..programs.len()).map(|host| format!("host-{host}")).collect() }
+    }
+
+    #[test]
+    fn lanes_stand_apart_and_within_the_sheet() {
+        for programs in [&[1, 1][..], &[4, 1], &[2, 0, 1], &[2, 1, 1], &[1], &[6, 6]] {
+            let lanes = lanes(programs);
+            for (sheet, apart) in [(Sheet::wide(&lanes), 20), (Sheet::narrow(&lanes), 7)] {
+                assert_eq!(sheet.lanes.len(), lanes.list.len());
+                assert!(sheet.lanes.windows(2).all(|pair| pair[1] - pair[0] >= apart), "{programs:?}: {:?}", sheet.lanes);
+                assert!(sheet.lanes.iter().all(|x| (0..sheet.width).contains(x)), "{:?}", sheet.lanes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_wire_between_two_hosts_is_a_segments_length_from_either() {
+        let lanes = lanes(&[1, 1]);
+        let sheet = Sheet::wide(&lanes);
+        let (client, server) = (lanes.kernel(0).unwrap_or(0), lanes.kernel(1).unwrap_or(0));
+        let wire = lanes.wire(client, server).unwrap_or(0);
+        assert_eq!((lanes.name(client), lanes.name(wire)), ("kernel", "wire"));
+        assert_eq!(lanes.wire(server, client), Some(wire));
+        assert_eq!(sheet.lane(wire) - sheet.lane(client), sheet.lane(server) - sheet.lane(wire));
+    }
+}

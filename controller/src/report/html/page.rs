@@ -26,7 +26,8 @@ pub fn html(scenario: &Scenario, result: &RunResult, timeline: &[Event]) -> Stri
     }
     let parts = rows::parts(chapters, &lanes, timeline);
     let courses = chart::courses(timeline);
-    let proofs = Proofs::of(&result.expectations, timeline);
+    let marked = ladder::marked(&parts);
+    let proofs = Proofs::of(&result.expectations, timeline, &marked);
     let style = policy::style(lanes.hosts.len());
     let title = harmless(&format!("{}: {}", result.scenario.name, result.scenario.title));
     let page = html! {
@@ -74,7 +75,7 @@ pub fn html(scenario: &Scenario, result: &RunResult, timeline: &[Event]) -> Stri
                         section id="events" aria-labelledby="events-head" {
                             h2 id="events-head" { "All events" }
                             p { "The timeline, event by event; the line is that of " code { "events.jsonl" } "." }
-                            (table::tables(timeline, &lanes, &ladder::marked(&parts)))
+                            (table::tables(timeline, &lanes, &marked))
                         }
                     }
                     (about(result))
@@ -158,7 +159,7 @@ fn claims(scenario: &Scenario, result: &RunResult, proofs: &Proofs<'_>) -> Marku
                     ol class="story" {
                         @for (event, evidence) in story.iter().take(STORY) {
                             li {
-                                a href={ "#m" (event) } class="at" { (evidence.at) " s" } " " (harmless(&evidence.text))
+                                a href=(proofs.place(*event)) class="at" { (evidence.at) " s" } " " (harmless(&evidence.text))
                             }
                         }
                     }
@@ -223,7 +224,7 @@ fn expectation(judged: &Judged, proofs: &Proofs<'_>) -> Markup {
                 @if !events.is_empty() {
                     " In the ladder: "
                     @for (index, (event, name)) in events.iter().enumerate() {
-                        @if index > 0 { ", " } a href={ "#m" (event) } { (name) }
+                        @if index > 0 { ", " } a href=(proofs.place(*event)) { (name) }
                     }
                     "."
                 }

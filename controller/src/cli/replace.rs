@@ -8,7 +8,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// The folder cannot be written to, or the disk is full: then the old file is as it was.
-pub fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
     let cannot = || format!("cannot write {}", file.display());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut fresh = tempfile::NamedTempFile::new_in(folder).broken(cannot)?;
