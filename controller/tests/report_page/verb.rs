@@ -51,9 +51,8 @@ fn each_form_goes_to_standard_output_and_touches_nothing() {
 #[test]
 fn what_is_no_run_is_refused_and_named() {
     let empty = tempfile::tempdir().unwrap();
-    report(empty.path(), &[])
-        .code(64)
-        .stderr(predicate::str::contains("is no run's folder").and(predicate::str::contains("controller report runs/latest")));
+    let refused = report(empty.path(), &[]).code(64).stderr(predicate::str::contains("is no run's folder"));
+    refused.stderr(predicate::str::contains("controller report runs/latest"));
     let folder = folder();
     fs::write(folder.path().join("events.jsonl"), "{\"at\":1}\n").unwrap();
     report(folder.path(), &[]).code(64).stderr(predicate::str::contains("line 1 is no event"));
