@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// Debian calls it chromium; others have it by its other names.
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
+/// No page takes that long to follow a link, however busy the machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A browser with one page.
 pub(crate) struct Browser {
     process: Child,
@@ -110,6 +113,15 @@ impl Browser {
         let answer = self.call("Runtime.evaluate", &asked);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
+    }
+
+    /// Waits until a JavaScript expression is true.
+    pub(crate) fn until(&mut self, expression: &str) {
+        let start = Instant::now();
+        while self.eval(expression) != true {
+            assert!(start.elapsed() < PATIENCE, "it never became so: {expression}");
+            self.eval("new Promise(done => requestAnimationFrame(() => done(1)))");
+        }
     }
 
     /// Moves the mouse to the middle of an element that is brought into view, and clicks there if asked to.

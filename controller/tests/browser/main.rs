@@ -6,6 +6,7 @@
 
 mod devtools;
 #[path = "../recorded_runs/mod.rs"]
+#[allow(dead_code)] // Recording is for another test.
 mod recorded_runs;
 #[path = "../support/mod.rs"]
 mod support;
@@ -85,12 +86,14 @@ fn used(browser: &mut Browser, width: u32) {
     // Clicking a mark leads to its row in the table.
     browser.mouse("#ladder li.segment a", true);
     let row = "document.querySelector('tr:target')";
+    browser.until(&format!("{row} !== null"));
     let text = browser.eval(&format!("{row}.innerText"));
     assert!(text.as_str().unwrap().contains("SYN from client to server"), "{text}");
     let top = browser.eval(&format!("{row}.getBoundingClientRect().top"));
     assert!(top.as_f64().is_some_and(|top| (0.0..900.0).contains(&top)), "the row is in view: {top}");
     // And its time leads back.
     browser.mouse("tr:target a", true);
+    browser.until("document.querySelector('#ladder li:target') !== null");
     assert_eq!(browser.eval("document.querySelector('#ladder li:target').classList.contains('segment')"), true);
 
     // A filter hides the marks and the rows of its kind, and says how many are left.

@@ -6,6 +6,7 @@ mod hostile;
 mod layout;
 mod page;
 #[path = "../recorded_runs/mod.rs"]
+#[allow(dead_code)] // Recording is for another test.
 mod recorded_runs;
 #[path = "../support/mod.rs"]
 mod support;

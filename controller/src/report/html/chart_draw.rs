@@ -147,7 +147,9 @@ fn waits(waits: &[Wait], axes: &Axes, top: i32, sheet: &Sheet) -> Markup {
             let text = span(wait.nanos);
             let half = sheet.measure(columns(&text)) / 2 + 2;
             let x = (*x).clamp(axes.left + half, axes.right - half);
-            (x + half <= free).then(|| {
+            // Nor does it lie on another point.
+            let covers = |(other, height, _): &(i32, i32, &Wait)| (other - x).abs() < half + 4 && (8..=28).contains(&(y - height + 8));
+            (x + half <= free && !points.iter().any(covers)).then(|| {
                 free = x - half;
                 (x, y - 8, text)
             })
@@ -183,7 +185,10 @@ fn scale(axes: &Axes, y: i32, sheet: &Sheet) -> Markup {
     let marks: Vec<(i32, String)> = (first..=last.min(first + 40))
         .map(|n| n as f64 * step)
         .map(|seconds| (axes.x(LabTime((seconds * 1e9).round() as u64)), format!("{seconds:.digits$}")))
-        .filter(|(x, text)| x + sheet.measure(columns(text)) / 2 <= sheet.width)
+        .filter(|(x, text)| {
+            let half = sheet.measure(columns(text)) / 2;
+            x - half >= axes.left - 4 && x + half <= sheet.width
+        })
         .collect();
     html! {
         path class="axis" d={ "M" (axes.left) " " (y + 4) "H" (axes.right) } {}

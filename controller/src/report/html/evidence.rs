@@ -1,7 +1,8 @@
 //! Which events decided what: from an expectation to its marks, and back.
 
+use super::proof;
 use crate::judge::{Evidence, Judged};
-use crate::timeline::{Event, What};
+use crate::timeline::{Event, LabTime, MachineEvent, What};
 use std::collections::{BTreeMap, HashSet};
 
 /// The events that decided expectations, each with the expectations that it decided.
@@ -48,12 +49,29 @@ impl<'a> Proofs<'a> {
         self.by_event.get(&event).map_or(&[], Vec::as_slice)
     }
 
-    /// What was seen that decided anything, in the order of time: the event, and its words.
-    pub(super) fn story(&self, expectations: &'a [Judged]) -> Vec<(usize, &'a Evidence)> {
-        let all = expectations.iter().flat_map(|judged| &judged.evidence);
-        let mut story: Vec<(usize, &Evidence)> = all.filter_map(|it| Some((self.event(it)?, it))).collect();
-        story.sort_by_key(|(event, _)| *event);
-        story.dedup_by_key(|(event, _)| *event);
+    /// What was seen that decided anything, and what happened to hosts, in the order of time: the event, when, and its words.
+    pub(super) fn story(&self, expectations: &'a [Judged]) -> Vec<(usize, LabTime, String)> {
+        let decisive = expectations.iter().flat_map(|judged| &judged.evidence);
+        let mut story: Vec<(usize, LabTime, String)> =
+            decisive.filter_map(|it| Some((self.event(it)?, it.at, it.text.clone()))).collect();
+        if !story.is_empty() {
+            story.extend(self.timeline.iter().enumerate().filter_map(|(number, event)| match &event.what {
+                What::Machine { host, event: done } if ends(done) => {
+                    proof::told(host, done, None).map(|(head, ..)| (number, event.at, head))
+                }
+                _ => None,
+            }));
+        }
+        story.sort_by_key(|(event, ..)| *event);
+        story.dedup_by_key(|(event, ..)| *event);
         story
     }
+}
+
+/// Whether it is the end of a host, or of its link.
+fn ends(event: &MachineEvent) -> bool {
+    !matches!(
+        event,
+        MachineEvent::PoweredOn { .. } | MachineEvent::Booted { .. } | MachineEvent::Carrier { .. } | MachineEvent::ControlLost { .. }
+    )
 }

@@ -15,6 +15,10 @@ use std::collections::BTreeMap;
 /// So many pieces of evidence are told above the ladder.
 const STORY: usize = 14;
 
+/// From so many events on, what is far from the window is not laid out until it comes near. (Nor is it there for a screen reader, which
+/// is why smaller runs go without.)
+const MANY: usize = 2_000;
+
 /// The run as a document for a browser: one file, which fetches nothing. It is a function of what the run's folder holds.
 #[must_use]
 pub fn html(scenario: &Scenario, result: &RunResult, timeline: &[Event]) -> String {
@@ -41,7 +45,7 @@ pub fn html(scenario: &Scenario, result: &RunResult, timeline: &[Event]) -> Stri
                 title { (title) }
                 style { (PreEscaped(&style)) }
             }
-            body {
+            body class=[(timeline.len() > MANY).then_some("many")] {
                 nav aria-label="On this page" {
                     a href="#expectations" { "Expectations" }
                     @if !timeline.is_empty() { a href="#ladder" { "Ladder" } }
@@ -157,10 +161,8 @@ fn claims(scenario: &Scenario, result: &RunResult, proofs: &Proofs<'_>) -> Marku
                 section {
                     h2 { "What " (kernels(result)) " did" }
                     ol class="story" {
-                        @for (event, evidence) in story.iter().take(STORY) {
-                            li {
-                                a href=(proofs.place(*event)) class="at" { (evidence.at) " s" } " " (harmless(&evidence.text))
-                            }
+                        @for (event, at, text) in story.iter().take(STORY) {
+                            li { a href=(proofs.place(*event)) class="at" { (at) " s" } span { (harmless(text)) } }
                         }
                     }
                     @if story.len() > STORY { p { "And " (story.len() - STORY) " more, named by the expectations below." } }

@@ -297,8 +297,13 @@ mod tests {
     }
 
     fn texts(picture: &Picture) -> Vec<&str> {
-        let text = |ink| if let &Ink::Text { ref text, .. } = ink { Some(text.as_str()) } else { None };
-        picture.parts.iter().filter_map(text).collect()
+        let mut said = Vec::new();
+        for ink in &picture.parts {
+            if let Ink::Text { text, .. } = ink {
+                said.push(text.as_str());
+            }
+        }
+        said
     }
 
     /// Where the drawn line begins and ends.
