@@ -4,7 +4,7 @@ use super::manifest::{Manifest, Member, limit};
 use super::pack::hex;
 use super::unpack::read;
 use super::*;
-use crate::conductor::Run;
+use crate::conductor::{Options, Run};
 use crate::error::{Error, Kind};
 use crate::report::{OwnProgram, RunResult, to_json};
 use flate2::Compression;
@@ -18,7 +18,7 @@ const SCENARIO: &str = "name: x\ntitle: X\nstory: Y\nhosts: { server: }\nprogram
 
 fn result(folder: &Path) -> RunResult {
     let scenario = crate::scenario::parse("x.yaml", SCENARIO).unwrap();
-    let mut result = Run::not_made(&scenario, Error::broken("as a test wants it")).result;
+    let mut result = Run::not_made(&scenario, &Options::default(), Error::broken("as a test wants it")).result;
     result.folder = folder.to_owned();
     result.files = ["controller.log", "result.json", "scenario.yaml", "wire.pcapng"].map(str::to_owned).to_vec();
     result

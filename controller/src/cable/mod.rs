@@ -38,6 +38,7 @@ mod held;
 mod jack;
 mod lockstep;
 mod port;
+mod remark;
 mod rules;
 mod status;
 mod switch;
@@ -46,6 +47,7 @@ mod table;
 pub use jack::LONGEST_FRAME;
 pub use lockstep::LockstepCable;
 pub use port::Port;
+pub use remark::remark;
 pub use rules::verdict;
 pub use status::Counts;
 

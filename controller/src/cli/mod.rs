@@ -19,6 +19,8 @@ mod list;
 pub mod logging;
 mod man;
 mod output;
+mod replace;
+mod report;
 mod reproduce;
 mod run;
 mod runs;
@@ -77,6 +79,7 @@ enum Command {
     Diff(diff::DiffArgs),
     Bundle(bundle::BundleArgs),
     Reproduce(reproduce::ReproduceArgs),
+    Report(report::ReportArgs),
     Textbook(textbook::TextbookArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -122,6 +125,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Diff(args) => diff::run(args),
         Command::Bundle(args) => bundle::run(args),
         Command::Reproduce(args) => reproduce::run(args),
+        Command::Report(args) => report::run(args),
         Command::Textbook(args) => textbook::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

@@ -46,9 +46,9 @@ pub(super) fn result(folder: &Path) -> Result<RunResult> {
     let file = folder.join("result.json");
     let text = match fs::read_to_string(&file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::usage(format!("{} holds no run", folder.display()))
+            return Err(Error::usage(format!("{} is no run's folder", folder.display()))
                 .detail(format!("{} does not exist: a run that was killed leaves none", file.display()))
-                .help("Name the folder that a run printed as `Proof`, as in: runs/latest"));
+                .help("Name the folder of a run that has ended: it printed it as `Proof`; runs/latest is the last one's."));
         }
         text => text.usage(|| format!("cannot read {}", file.display()))?,
     };

@@ -5,6 +5,7 @@ use super::folder::Folder;
 use super::inputs::inputs;
 use super::phases::Phases;
 use super::{Found, Options, Run};
+use crate::cable;
 use crate::error::{Context, Error, Kind, Result};
 use crate::judge::{self, Outcome};
 use crate::own::Placed;
@@ -15,6 +16,7 @@ use crate::scenario::Scenario;
 use crate::timeline::{Event, KernelAccount, LabTime};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -43,6 +45,7 @@ pub(super) fn conclude(
     write_events(&folder, &timeline)?;
     let inputs = inputs(scenario, options, found, &command_lines, &folder.private());
     folder.write("inputs.json", report::inputs_to_json(&inputs).as_bytes())?;
+    comment_capture(&folder, &report::comments(scenario, &expectations, &timeline));
     folder.close();
     phases.end("judge and write", report::PhaseKind::Overhead);
     let result = RunResult {
@@ -76,6 +79,7 @@ pub(super) fn conclude(
         folder: folder.path().to_owned(),
         files: files(&folder)?,
     };
+    folder.write("report.html", report::html(scenario, &result, &timeline).as_bytes())?;
     folder.write("result.json", report::to_json(&result).as_bytes())?;
     Ok(Run { result, error, timeline })
 }
@@ -126,6 +130,20 @@ fn write_events(folder: &Folder, timeline: &[Event]) -> Result<()> {
     fs::rename(&fresh, folder.file("events.jsonl")).broken(|| "cannot put events.jsonl in its place".to_owned())
 }
 
+/// The capture with the story as comments on its frames, in the place of the one without. That it cannot be made (the capture was
+/// never begun, or the disk is full) takes nothing from the evidence, and is no error of the run.
+fn comment_capture(folder: &Folder, comments: &BTreeMap<u64, Vec<String>>) {
+    let (plain, fresh) = (folder.file("wire.pcapng"), folder.private().join("wire.pcapng"));
+    if comments.is_empty() || !plain.exists() {
+        return;
+    }
+    let done = cable::remark(&plain, &fresh, comments)
+        .and_then(|()| fs::rename(&fresh, &plain).broken(|| "cannot put wire.pcapng in its place".to_owned()));
+    if let Err(error) = done {
+        tracing::warn!("the frames in {} have no comments: {error}", plain.display());
+    }
+}
+
 /// The accounts of each host, hosts in the scenario's order.
 fn by_host(scenario: &Scenario, accounts: Vec<(String, KernelAccount)>) -> IndexMap<String, Vec<KernelAccount>> {
     let mut hosts: IndexMap<_, Vec<_>> = scenario.hosts.keys().map(|host| (host.clone(), Vec::new())).collect();
@@ -168,11 +186,11 @@ fn host_kernel() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|release| release.trim().to_owned())
 }
 
-/// The names of the folder's public files; `result.json` is written after this, and is one of them.
+/// The names of the folder's public files; `result.json` and `report.html` are written after this, and are among them.
 fn files(folder: &Folder) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder.path()).broken(|| format!("cannot read {}", folder.path().display()))?;
     let mut names: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    names.push("result.json".to_owned());
+    names.extend(["report.html", "result.json"].map(str::to_owned));
     names.retain(|name| !name.starts_with('.'));
     names.sort();
     Ok(names)

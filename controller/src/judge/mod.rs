@@ -36,6 +36,7 @@ mod words;
 
 pub use errno::{Errno, errnos_in};
 pub use flow::fits;
+pub use kernel::event as kernel_event;
 pub use turned::{Turned, turned_around};
 pub use verdict::{Evidence, Judged, Outcome, outcome};
 pub use words::frame;

@@ -14,12 +14,15 @@
 
 mod batch;
 mod canvas;
+mod comments;
 mod comparison;
 mod count;
 mod events;
+mod html;
 mod inputs;
 mod junit;
 mod ladder;
+mod markdown;
 mod result;
 mod style;
 mod summary;
@@ -27,15 +30,20 @@ pub mod terminal;
 mod text;
 mod textbook;
 mod time;
+mod trace;
 mod unlike;
+mod words;
 
 pub use batch::{Batch, Case, Counted, Tally, batch_schema, batch_to_json, ended, overview};
+pub use comments::comments;
 pub use comparison::{again_word, comparison, conditions};
 pub use count::{guest_kernels, hosts};
 pub use events::{EventWriter, read_events};
+pub use html::html;
 pub use inputs::{Asked, Computer, HostInputs, INPUTS_SCHEMA, ImageInputs, Inputs, inputs_to_json};
 pub use junit::junit;
 pub use ladder::ladder;
+pub use markdown::markdown;
 pub use result::{
     Accelerator, Broken, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind, RunResult, SCHEMA_VERSION,
     ScenarioId, Times, Versions, result_schema, to_json,
@@ -44,4 +52,5 @@ pub use style::Style;
 pub use summary::summary;
 pub use textbook::{Told, textbook};
 pub use time::rfc3339;
+pub use trace::trace;
 pub use unlike::unlike;

@@ -10,6 +10,7 @@ mod links;
 mod lockstep;
 mod machines;
 mod recorded;
+mod remark;
 mod rules;
 mod speed;
 mod survival;

@@ -11,6 +11,7 @@ mod tcp;
 mod words;
 mod zombies;
 
+pub use words::event;
 pub(super) use zombies::find as zombies;
 
 use super::verdict::{Evidence, Finding};

@@ -5,7 +5,7 @@ use crate::timeline::{
 };
 
 /// The event in a clause: "echo-client's recvfrom on its connection to 192.0.2.2:9877 failed with ECONNRESET".
-pub(super) fn event(event: &KernelEvent) -> String {
+pub fn event(event: &KernelEvent) -> String {
     let who = event.process.as_ref().map_or_else(|| format!("{}'s kernel", event.host), who);
     match &event.fact {
         KernelFact::Began { kernel } => format!("{who} (Linux {kernel}) began to be heard"),

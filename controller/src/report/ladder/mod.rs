@@ -8,7 +8,6 @@ mod chatter;
 mod draw;
 mod kernel;
 mod rows;
-mod words;
 
 use super::style::Style;
 use crate::scenario::Scenario;

@@ -1,7 +1,7 @@
 //! What programs, machines and segments did, in the few words that fit between two lanes.
 
-use super::super::style::Paint;
-use super::super::text;
+use super::style::Paint;
+use super::text;
 use crate::timeline::{Ended, FrameKind, MachineEvent, ProgramEvent, Segment};
 
 /// What marks a line as typed into a program, and as printed by it.
