@@ -48,7 +48,7 @@ pub(super) fn result(folder: &Path) -> Result<RunResult> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::usage(format!("{} is no run's folder", folder.display()))
                 .detail(format!("{} does not exist: a run that was killed leaves none", file.display()))
-                .help("Name the folder of a run that has ended: it printed it as `Proof`; runs/latest is the last one's."));
+                .help("Name the folder of a run that has ended, as in: controller report runs/latest"));
         }
         text => text.usage(|| format!("cannot read {}", file.display()))?,
     };
