@@ -105,7 +105,8 @@ impl Folder<'_> {
 
 /// Shows a file to the user by the program that the desktop has for it, and does not wait for that.
 fn open(file: &Path) -> Result<()> {
-    let opened = Command::new("xdg-open").arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let opened =
+        Command::new("xdg-open").arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let failed = |why: String| {
         Error::broken(format!("cannot open {} by xdg-open: {why}", file.display()))
             .help(format!("Open it in a browser yourself: {}", file.display()))

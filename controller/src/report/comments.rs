@@ -57,7 +57,9 @@ fn happened(host: &str, event: &MachineEvent) -> Option<String> {
         MachineEvent::Panicked { .. } => "panicked",
         MachineEvent::CarrierSet { up: true } => "was plugged in",
         MachineEvent::CarrierSet { up: false } => "was unplugged",
-        MachineEvent::BootFailed { .. } | MachineEvent::Carrier { .. } | MachineEvent::ControlLost { .. } => return None,
+        MachineEvent::BootFailed { .. } | MachineEvent::Carrier { .. } | MachineEvent::ControlLost { .. } => {
+            return None;
+        }
     };
     Some(format!("{host} {what}"))
 }

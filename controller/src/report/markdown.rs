@@ -36,7 +36,8 @@ pub fn markdown(scenario: &Scenario, result: &RunResult, timeline: &[Event]) -> 
         let style = Style { width: WIDTH, colour: false, unicode: true };
         let drawn = ladder(scenario, timeline, &style);
         let fence = fence(&drawn);
-        let _ = writeln!(page, "\n<details><summary>What happened</summary>\n\n{fence}text\n{drawn}{fence}\n\n</details>");
+        let _ =
+            writeln!(page, "\n<details><summary>What happened</summary>\n\n{fence}text\n{drawn}{fence}\n\n</details>");
     }
     let _ = writeln!(page, "\n| | |\n|---|---|");
     for (host, kernel) in &result.versions.guest_kernels {

@@ -170,7 +170,14 @@ fn launch(name: &str, profile: &Path) -> Option<(Child, File, File)> {
     let (ours_in, theirs_out) = nix::unistd::pipe().unwrap();
     let mut command = Command::new(name);
     command
-        .args(["--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"])
+        .args([
+            "--headless",
+            "--remote-debugging-pipe",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--no-first-run",
+        ])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"])
         .arg(format!("--user-data-dir={}", profile.display()))
         .arg("about:blank")

@@ -104,7 +104,10 @@ fn used(browser: &mut Browser, width: u32) {
     assert_eq!(browser.eval(SHOWN).as_u64(), Some(before - calls));
     let hidden = browser.eval("[...document.querySelectorAll('tr.call')].every(it => !it.checkVisibility())");
     assert_eq!(hidden, true);
-    assert_eq!(browser.eval("document.getElementById('shown').innerText"), format!("{} of {before} marks shown", before - calls));
+    assert_eq!(
+        browser.eval("document.getElementById('shown').innerText"),
+        format!("{} of {before} marks shown", before - calls)
+    );
     browser.mouse("#filter input[value=call]", true);
     browser.mouse("#filter input[value=h1]", true);
     assert_eq!(browser.eval("document.querySelector('#ladder li.h1').checkVisibility()"), false);

@@ -28,7 +28,10 @@ fn comments_are_added_to_their_frames_and_nothing_else_changes() {
     let (before, after) = (packets(recorded()), packets(&copy));
     assert_eq!(before.len(), after.len());
     for (index, (before, after)) in before.iter().zip(&after).enumerate() {
-        assert_eq!((before.interface_id, before.timestamp, before.original_len), (after.interface_id, after.timestamp, after.original_len));
+        assert_eq!(
+            (before.interface_id, before.timestamp, before.original_len),
+            (after.interface_id, after.timestamp, after.original_len)
+        );
         assert_eq!(before.data, after.data);
         let added: Vec<&EnhancedPacketOption<'_>> = after.options.iter().skip(before.options.len()).collect();
         assert_eq!(after.options[..before.options.len()], before.options);
@@ -39,7 +42,8 @@ fn comments_are_added_to_their_frames_and_nothing_else_changes() {
                 other => panic!("{other:?}"),
             })
             .collect();
-        let wanted = comments.get(&(index as u64 + 1)).map(|texts: &Vec<String>| texts.iter().map(String::as_str).collect());
+        let wanted =
+            comments.get(&(index as u64 + 1)).map(|texts: &Vec<String>| texts.iter().map(String::as_str).collect());
         assert_eq!(told, wanted.unwrap_or_else(Vec::new));
     }
     let shown = tshark(&copy, &["-Y", "frame.number == 7", "-T", "fields", "-e", "frame.comment"]);

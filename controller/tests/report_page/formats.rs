@@ -38,7 +38,9 @@ fn every_event_of_a_trace_is_on_a_track_that_has_a_name() {
         let number = |event: &Value, key: &str| event[key].as_u64().unwrap_or(0);
         let named = |what: &str| -> HashSet<(u64, u64)> {
             let named = events.iter().filter(|event| event["name"] == what);
-            named.map(|event| (number(event, "pid"), if what == "thread_name" { number(event, "tid") } else { 0 })).collect()
+            named
+                .map(|event| (number(event, "pid"), if what == "thread_name" { number(event, "tid") } else { 0 }))
+                .collect()
         };
         let (processes, threads) = (named("process_name"), named("thread_name"));
         for event in events.iter().filter(|event| event["ph"] != "M") {
@@ -54,6 +56,7 @@ fn every_event_of_a_trace_is_on_a_track_that_has_a_name() {
 fn the_frames_that_decide_and_the_first_after_each_host_event_have_comments() {
     let story = stories::crash_reboot();
     let comments = comments(&story.scenario, &results::result(&story).expectations, &story.events);
-    let told: Vec<String> = comments.iter().flat_map(|(frame, texts)| texts.iter().map(move |text| format!("{frame}: {text}"))).collect();
+    let told: Vec<String> =
+        comments.iter().flat_map(|(frame, texts)| texts.iter().map(move |text| format!("{frame}: {text}"))).collect();
     insta::assert_snapshot!(told.join("\n"));
 }

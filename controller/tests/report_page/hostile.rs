@@ -53,7 +53,11 @@ fn no_word_of_a_run_becomes_an_element_or_an_attribute() {
     result.versions.qemu = Some(HOSTILE.join(" "));
     let page = html(&story.scenario, &result, &story.events);
     for tag in tags(&page) {
-        assert!(allowed.contains(tag.name.as_str()) || ["pre", "dl", "dt", "dd", "blockquote", "cite"].contains(&tag.name.as_str()), "{tag:?}");
+        assert!(
+            allowed.contains(tag.name.as_str())
+                || ["pre", "dl", "dt", "dd", "blockquote", "cite"].contains(&tag.name.as_str()),
+            "{tag:?}"
+        );
         for attribute in tag.attributes.keys() {
             assert!(attributes.contains(attribute), "{attribute} of {tag:?}");
         }

@@ -1,8 +1,6 @@
 //! A connection over time: the state that each kernel held it in, and how long TCP waited before it sent something again.
 
-use crate::timeline::{
-    Connection, Event, FrameKind, KernelFact, LabTime, MachineEvent, Segment, TcpState, What,
-};
+use crate::timeline::{Connection, Event, FrameKind, KernelFact, LabTime, MachineEvent, Segment, TcpState, What};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -81,17 +79,15 @@ pub(super) fn courses(timeline: &[Event]) -> Vec<Course> {
     let mut all = Courses::default();
     for event in timeline {
         match &event.what {
-            What::Kernel(told) => {
-                match &told.fact {
-                    KernelFact::State { connection, to, .. } => all.state(event.at, &told.host, connection, *to),
-                    KernelFact::Retransmitted { connection } => {
-                        let course = all.course(event.at, connection.local, connection.remote);
-                        let from_first = course.ends.0 == connection.local;
-                        course.again.push((event.at, from_first, told.host.clone()));
-                    }
-                    _ => {}
+            What::Kernel(told) => match &told.fact {
+                KernelFact::State { connection, to, .. } => all.state(event.at, &told.host, connection, *to),
+                KernelFact::Retransmitted { connection } => {
+                    let course = all.course(event.at, connection.local, connection.remote);
+                    let from_first = course.ends.0 == connection.local;
+                    course.again.push((event.at, from_first, told.host.clone()));
                 }
-            }
+                _ => {}
+            },
             What::Wire(frame) => {
                 if let FrameKind::Tcp(segment) = &frame.kind {
                     all.segment(event.at, &frame.from, segment);
@@ -213,7 +209,8 @@ impl Courses {
         let destination = SocketAddr::new(segment.destination, segment.destination_port);
         let way = (source, destination);
         let carries = segment.length > 0 || segment.flags.syn || segment.flags.fin;
-        let wait = |last: LabTime, kind| Wait { at, host: host.to_owned(), nanos: at.since(last).as_nanos() as u64, kind };
+        let wait =
+            |last: LabTime, kind| Wait { at, host: host.to_owned(), nanos: at.since(last).as_nanos() as u64, kind };
         let mut waits = Vec::new();
         // A probe repeats the last number that was acknowledged (RFC 9293, 3.8.4).
         let is_probe = segment.length <= 1
@@ -245,7 +242,11 @@ mod tests {
 
     fn ends(host: &str) -> Connection {
         let (client, server) = ("192.0.2.1:40000".parse().unwrap(), "192.0.2.2:9877".parse().unwrap());
-        if host == "client" { Connection { local: client, remote: server } } else { Connection { local: server, remote: client } }
+        if host == "client" {
+            Connection { local: client, remote: server }
+        } else {
+            Connection { local: server, remote: client }
+        }
     }
 
     fn kernel(at: u64, host: &str, fact: KernelFact) -> Event {
@@ -302,7 +303,8 @@ mod tests {
         let courses = courses(&timeline);
         assert_eq!(courses.len(), 1);
         let [client, server] = &courses[0].sides[..] else { panic!("two sides") };
-        let spans = |side: &Side| side.spans.iter().map(|it| (it.state, it.from.0 / MS, it.until.0 / MS)).collect::<Vec<_>>();
+        let spans =
+            |side: &Side| side.spans.iter().map(|it| (it.state, it.from.0 / MS, it.until.0 / MS)).collect::<Vec<_>>();
         assert_eq!((spans(client), client.end), (vec![(SynSent, 1, 2), (Established, 2, 90)], End::Closed));
         assert_eq!((spans(server), server.end), (vec![(Established, 3, 50)], End::Died));
     }
@@ -319,19 +321,19 @@ mod tests {
             again(3_000),
         ];
         let courses = courses(&timeline);
-        let wanted = [
-            (Again::Retransmission, 200),
-            (Again::Retransmission, 401),
-            (Again::Unsent, 799),
-            (Again::Unsent, 1_600),
-        ];
+        let wanted =
+            [(Again::Retransmission, 200), (Again::Retransmission, 401), (Again::Unsent, 799), (Again::Unsent, 1_600)];
         assert_eq!(waits(&courses[0]), wanted);
     }
 
     #[test]
     fn a_keep_alive_probe_is_no_retransmission() {
-        let timeline =
-            [data(0, 100, 13, false), data(5_000, 112, 0, false), data(80_000, 112, 0, false), data(155_000, 112, 0, false)];
+        let timeline = [
+            data(0, 100, 13, false),
+            data(5_000, 112, 0, false),
+            data(80_000, 112, 0, false),
+            data(155_000, 112, 0, false),
+        ];
         assert_eq!(waits(&courses(&timeline)[0]), [(Again::Probe, 75_000), (Again::Probe, 75_000)]);
     }
 

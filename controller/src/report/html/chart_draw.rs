@@ -48,7 +48,8 @@ pub(super) fn figures(courses: &[Course], sheets: [&Sheet; 2]) -> Markup {
 fn told(course: &Course) -> String {
     let mut text = String::new();
     for side in &course.sides {
-        let states: Vec<String> = side.spans.iter().map(|span| format!("{} from {} s", span.state, span.from)).collect();
+        let states: Vec<String> =
+            side.spans.iter().map(|span| format!("{} from {} s", span.state, span.from)).collect();
         let last = side.spans.last().map_or(course.until, |span| span.until);
         let end = match side.end {
             End::Open => ", to the end of the run".to_owned(),
@@ -148,7 +149,9 @@ fn waits(waits: &[Wait], axes: &Axes, top: i32, sheet: &Sheet) -> Markup {
             let half = sheet.measure(columns(&text)) / 2 + 2;
             let x = (*x).clamp(axes.left + half, axes.right - half);
             // Nor does it lie on another point.
-            let covers = |(other, height, _): &(i32, i32, &Wait)| (other - x).abs() < half + 4 && (8..=28).contains(&(y - height + 8));
+            let covers = |(other, height, _): &(i32, i32, &Wait)| {
+                (other - x).abs() < half + 4 && (8..=28).contains(&(y - height + 8))
+            };
             (x + half <= free && !points.iter().any(covers)).then(|| {
                 free = x - half;
                 (x, y - 8, text)

@@ -72,6 +72,9 @@ impl<'a> Proofs<'a> {
 fn ends(event: &MachineEvent) -> bool {
     !matches!(
         event,
-        MachineEvent::PoweredOn { .. } | MachineEvent::Booted { .. } | MachineEvent::Carrier { .. } | MachineEvent::ControlLost { .. }
+        MachineEvent::PoweredOn { .. }
+            | MachineEvent::Booted { .. }
+            | MachineEvent::Carrier { .. }
+            | MachineEvent::ControlLost { .. }
     )
 }

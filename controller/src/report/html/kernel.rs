@@ -39,7 +39,9 @@ pub(super) fn told(at: LabTime, event: &KernelEvent, several: bool) -> Option<To
             process.and_then(|process| process.program.as_ref())?;
             of(process, text, Kind::Call, paint)
         }
-        KernelFact::Forked { child_pid } => of(process, format!("forks child {child_pid}"), Kind::Process, Paint::Plain),
+        KernelFact::Forked { child_pid } => {
+            of(process, format!("forks child {child_pid}"), Kind::Process, Paint::Plain)
+        }
         // How the program itself ends is told by who started it.
         KernelFact::Exited { how } if process?.child => {
             let paint = if *how == Ended::Exit(0) { Paint::Plain } else { Paint::Warn };

@@ -189,7 +189,11 @@ pub(super) mod tests {
             let lanes = lanes(programs);
             for (sheet, apart) in [(Sheet::wide(&lanes), 20), (Sheet::narrow(&lanes), 7)] {
                 assert_eq!(sheet.lanes.len(), lanes.list.len());
-                assert!(sheet.lanes.windows(2).all(|pair| pair[1] - pair[0] >= apart), "{programs:?}: {:?}", sheet.lanes);
+                assert!(
+                    sheet.lanes.windows(2).all(|pair| pair[1] - pair[0] >= apart),
+                    "{programs:?}: {:?}",
+                    sheet.lanes
+                );
                 assert!(sheet.lanes.iter().all(|x| (0..sheet.width).contains(x)), "{:?}", sheet.lanes);
             }
         }

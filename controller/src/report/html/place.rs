@@ -74,7 +74,9 @@ pub(super) fn picture(row: &Row, lanes: &Lanes, sheet: &Sheet) -> Picture {
             (Shape::Across(text), _) => across(mark, text, sheet, top),
         },
         Cell::Fold(silence) => fold(&folded(*silence), sheet),
-        Cell::BrokenOff => in_a_line("the run ended here, in the middle of this step", Letters::Said(Paint::Bad), sheet, top),
+        Cell::BrokenOff => {
+            in_a_line("the run ended here, in the middle of this step", Letters::Said(Paint::Bad), sheet, top)
+        }
     };
     let lanes = match &row.what {
         Cell::Fold(_) => cut_strokes(row, sheet, drawn.height),
@@ -133,8 +135,7 @@ fn lines(texts: Vec<String>, (x, y): (i32, i32), anchor: Anchor, style: Letters,
 
 /// `text` in lines of at most `width` columns; what does not fit into [`LINES`] of them is left out.
 fn fitted(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> =
-        wrapped(text, width).into_iter().map(|line| elided(&line, width, "…")).collect();
+    let mut lines: Vec<String> = wrapped(text, width).into_iter().map(|line| elided(&line, width, "…")).collect();
     if lines.len() > LINES {
         lines.truncate(LINES);
         if let Some(last) = lines.last_mut() {
@@ -154,8 +155,8 @@ fn note(mark: &Mark, (lane, who, text): (usize, &str, &str), lanes: &Lanes, shee
         }
         Texts::Beside => {
             // What stands right of the middle leans to the left, towards the wire.
-            let leans_left = lanes.list.get(lane).is_some_and(|lane| lane.host.is_some_and(|host| host > 0))
-                && x > sheet.width / 2;
+            let leans_left =
+                lanes.list.get(lane).is_some_and(|lane| lane.host.is_some_and(|host| host > 0)) && x > sheet.width / 2;
             let room = if leans_left { x - sheet.time - 60 } else { sheet.width - x - 12 };
             let texts = fitted(text, sheet.columns(room).min(READABLE));
             let (at, anchor) = if leans_left { (x - 12, Anchor::End) } else { (x + 12, Anchor::Start) };
@@ -286,7 +287,8 @@ mod tests {
     use crate::timeline::LabTime;
 
     fn row(what: Shape) -> Row {
-        let mark = Mark { at: LabTime(1_500_000_000), event: 0, host: None, kind: Kind::Said, paint: Paint::Plain, what };
+        let mark =
+            Mark { at: LabTime(1_500_000_000), event: 0, host: None, kind: Kind::Said, paint: Paint::Plain, what };
         Row { at: mark.at, what: Cell::Mark(mark), before: vec![Stroke::Up; 5], after: vec![Stroke::Up; 5], space: 0 }
     }
 
@@ -390,7 +392,8 @@ mod tests {
         row.what = Cell::Fold(7_200_000_000_000);
         let drawn = picture(&row, &lanes, &Sheet::wide(&lanes));
         assert_eq!(texts(&drawn), ["120 min 0 s without an event"]);
-        let through = |ink: &&Ink| matches!(ink, Ink::Lane { top, bottom, .. } if *top <= FOLD / 2 && *bottom >= FOLD / 2);
+        let through =
+            |ink: &&Ink| matches!(ink, Ink::Lane { top, bottom, .. } if *top <= FOLD / 2 && *bottom >= FOLD / 2);
         assert_eq!(drawn.parts.iter().filter(through).count(), 0);
         assert_eq!(drawn.parts.iter().filter(|ink| matches!(ink, Ink::Tear { .. })).count(), 1);
     }

@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_the_rfc() {
-        let told: Vec<String> = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|it| base64(it.as_bytes())).into();
+        let told: Vec<String> =
+            ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|it| base64(it.as_bytes())).into();
         assert_eq!(told, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
     }
 }

@@ -30,8 +30,12 @@ pub(super) fn told(host: &str, event: &MachineEvent, qemu: Option<u32>) -> Optio
             let words = words.lines().last().unwrap_or_default();
             (format!("{host} died, and nobody had asked for it"), format!("{process} {how} {words}"), Paint::Bad)
         }
-        MachineEvent::Stopped => (format!("{host} was stopped by somebody"), format!("SIGSTOP to {process}"), Paint::Bad),
-        MachineEvent::Panicked { line } => (format!("{host}'s kernel panicked"), format!("its console: {line}"), Paint::Bad),
+        MachineEvent::Stopped => {
+            (format!("{host} was stopped by somebody"), format!("SIGSTOP to {process}"), Paint::Bad)
+        }
+        MachineEvent::Panicked { line } => {
+            (format!("{host}'s kernel panicked"), format!("its console: {line}"), Paint::Bad)
+        }
         MachineEvent::BootFailed { what } => {
             (format!("{host} cannot boot"), format!("its boot script: {what}"), Paint::Bad)
         }

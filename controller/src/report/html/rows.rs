@@ -4,9 +4,7 @@ use super::super::text::span;
 use super::lanes::{Lanes, Role};
 use super::mark::Mark;
 use super::tell::Chapter;
-use crate::timeline::{
-    CallResult, DescriptorKind, Event, KernelFact, LabTime, MachineEvent, ProgramEvent, What,
-};
+use crate::timeline::{CallResult, DescriptorKind, Event, KernelFact, LabTime, MachineEvent, ProgramEvent, What};
 
 /// A silence of so long is folded, in nanoseconds.
 pub(super) const SILENCE: u64 = 1_000_000_000;
@@ -71,7 +69,8 @@ pub(super) fn parts(chapters: Vec<Chapter>, lanes: &Lanes, timeline: &[Event]) -
         let mut rows = Vec::new();
         for mark in chapter.marks {
             let folded = last.and_then(|before| fold(&lives, before, mark.at));
-            let space = if folded.is_some() { 0 } else { last.map_or(0, |before| space(mark.at.0.saturating_sub(before.0))) };
+            let space =
+                if folded.is_some() { 0 } else { last.map_or(0, |before| space(mark.at.0.saturating_sub(before.0))) };
             rows.extend(folded);
             last = Some(mark.at);
             rows.push(lives.row(mark.at, Cell::Mark(mark), space));
@@ -251,7 +250,8 @@ mod tests {
     #[test]
     fn a_silence_before_a_step_is_folded_in_the_step_before() {
         let parts = parts(vec![chapter(None, &[1]), chapter(Some(3_001), &[3_001])], &lanes(&[1, 1]), &[]);
-        let texts: Vec<Vec<String>> = told(&parts).into_iter().map(|it| it.into_iter().map(|(text, _)| text).collect()).collect();
+        let texts: Vec<Vec<String>> =
+            told(&parts).into_iter().map(|it| it.into_iter().map(|(text, _)| text).collect()).collect();
         assert_eq!(texts, [vec!["0.001", "3.0 s without an event"], vec!["3.001"]]);
     }
 

@@ -108,7 +108,8 @@ impl Teller<'_> {
                 let host = self.lanes.host(&told.host);
                 let lane = said.program.as_ref().and_then(|program| self.lanes.program(program));
                 let lane = lane.or_else(|| self.lanes.kernel(host?))?;
-                let who = said.program.map_or_else(|| format!("{}'s kernel:", told.host), |program| format!("{program}:"));
+                let who =
+                    said.program.map_or_else(|| format!("{}'s kernel:", told.host), |program| format!("{program}:"));
                 let note = Shape::Note { lane, who: harmless(&who), text: harmless(&said.text) };
                 (host, said.kind, said.paint, note)
             }

@@ -3,9 +3,9 @@
 use super::super::canvas::Canvas;
 use super::super::style::Paint;
 use super::super::text::{columns, elided};
+use super::super::words::Label;
 use super::draw::Sheet;
 use super::rows::{Arrow, Fate, Lane};
-use super::super::words::Label;
 
 /// The end of an arrow that a rule of the cable cut.
 pub(super) const CUT: (&str, &str) = ("╳", "X");

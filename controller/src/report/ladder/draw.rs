@@ -3,9 +3,9 @@
 use super::super::canvas::Canvas;
 use super::super::style::{Paint, Style};
 use super::super::text::{columns, elided, span, wrapped};
+use super::super::words;
 use super::arrow;
 use super::rows::{Cell, Lane, Row};
-use super::super::words;
 use crate::scenario::Scenario;
 use crate::timeline::LabTime;
 

@@ -2,9 +2,9 @@
 
 use super::super::style::Paint;
 use super::super::text::span;
+use super::super::words::{self, Extra, Label};
 use super::chatter::{self, Chatter, Place};
 use super::kernel;
-use super::super::words::{self, Extra, Label};
 use crate::scenario::Scenario;
 use crate::timeline::{
     Event, Frame, FrameKind, LabTime, MachineEvent, ProgramEvent, Segment, StepEvent, Verdict, What,
