@@ -1,30 +1,37 @@
-//! The timeline as a trace for the Perfetto viewer, in the Trace Event Format: a process for each host, a track for each of its
-//! programs, its kernel and its machine; one for the wire and one for the steps.
+//! The timeline as a trace for the Perfetto viewer, in the Trace Event Format: a process for each host, a track for each process of
+//! its programs, each connection, its kernel and its machine; one for the wire and one for the steps.
 //!
 //! <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>: `X` is a slice, `i` an instant, `s` and `f` the two
 //! ends of a flow (a frame on its way), `M` names a track. Times are in microseconds.
 
 use crate::judge;
 use crate::scenario::Scenario;
-use crate::timeline::{Event, KernelFact, LabTime, StepEvent, TcpState, What};
+use crate::timeline::{
+    Connection, Event, Frame, KernelEvent, KernelFact, LabTime, Process, StepEvent, TcpState, Verdict, What,
+};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The track of the steps, and that of the wire: processes of their own.
 const STEPS: usize = 1;
 const WIRE: usize = 2;
 /// The first host's process; the others follow.
 const HOSTS: usize = 10;
-/// Tracks of a host: its machine, its kernel, and then its programs. Connections come after those.
+/// Tracks of a host: its machine, its kernel, and then its programs. Connections and forked processes come after those.
 const MACHINE: usize = 1;
 const KERNEL: usize = 2;
 const PROGRAMS: usize = 10;
-const CONNECTIONS: usize = 1000;
+const CONNECTIONS: usize = 1_000;
+const CHILDREN: usize = 100_000;
+
+/// How long a frame's slices are, in nanoseconds: as little as can be seen.
+const MOMENT: u64 = 1_000;
 
 /// The timeline as a JSON document that Perfetto (ui.perfetto.dev) and `chrome://tracing` open.
 #[must_use]
 pub fn trace(scenario: &Scenario, timeline: &[Event]) -> String {
-    let mut trace = Trace { scenario, events: Vec::new(), steps: HashMap::new(), states: Vec::new() };
+    let mut trace =
+        Trace { scenario, events: Vec::new(), steps: HashMap::new(), states: Vec::new(), children: HashSet::new() };
     trace.name(STEPS, None, "steps");
     trace.name(WIRE, None, "wire");
     for (index, host) in scenario.hosts.keys().enumerate() {
@@ -58,13 +65,15 @@ struct Trace<'a> {
     /// Steps that have begun.
     steps: HashMap<usize, (LabTime, String)>,
     states: Vec<State>,
+    /// Forked processes that have a track: by the host's process and their id.
+    children: HashSet<(usize, u32)>,
 }
 
 /// A state that a connection is in.
 struct State {
     process: usize,
     track: usize,
-    ends: crate::timeline::Connection,
+    ends: Connection,
     state: TcpState,
     since: LabTime,
 }
@@ -75,9 +84,11 @@ fn micros(at: LabTime) -> f64 {
 
 impl Trace<'_> {
     fn name(&mut self, process: usize, track: Option<usize>, name: &str) {
-        let what = if track.is_some() { "thread_name" } else { "process_name" };
-        self.events.push(json!({ "ph": "M", "name": what, "pid": process, "tid": track, "args": { "name": name } }));
-        if track.is_none() {
+        let args = json!({ "name": name });
+        if let Some(track) = track {
+            self.events.push(json!({ "ph": "M", "name": "thread_name", "pid": process, "tid": track, "args": args }));
+        } else {
+            self.events.push(json!({ "ph": "M", "name": "process_name", "pid": process, "args": args }));
             let order = json!({ "sort_index": process });
             self.events.push(json!({ "ph": "M", "name": "process_sort_index", "pid": process, "args": order }));
         }
@@ -122,34 +133,63 @@ impl Trace<'_> {
             What::Machine { host, event } => {
                 self.instant(self.host(host), MACHINE, &super::words::machine(event, None).0, at);
             }
-            What::Wire(frame) => {
-                // A flow is drawn between slices, so that a frame is one, however short, at each of its ends.
-                let name = format!("#{} {}", frame.number, judge::frame(frame));
-                let (args, moment) = (json!({ "frame": frame.number }), (at, LabTime(at.0 + 1_000)));
-                self.slice(WIRE, 1, &name, moment, args.clone());
-                self.slice(self.host(&frame.from), KERNEL, &format!("sends #{}", frame.number), moment, args);
+            What::Wire(frame) => self.frame(at, frame),
+            What::Kernel(told) => self.kernel(at, told),
+        }
+    }
+
+    /// A frame on the wire; and its way from the kernel that sent it to the one that it was handed to.
+    fn frame(&mut self, at: LabTime, frame: &Frame) {
+        let moment = |at: LabTime| (at, LabTime(at.0 + MOMENT));
+        let number = frame.number;
+        let args = json!({ "frame": number });
+        let sender = self.host(&frame.from);
+        self.slice(WIRE, 1, &format!("#{number} {}", judge::frame(frame)), moment(at), args.clone());
+        self.slice(sender, KERNEL, &format!("sends #{number}"), moment(at), args.clone());
+        let arrives = match frame.verdict {
+            Verdict::Passed => at,
+            Verdict::Delayed(nanos) => LabTime(at.0.saturating_add(nanos)),
+            Verdict::Dropped | Verdict::Lost => return,
+        };
+        let Some(to) = frame.to.as_deref() else { return };
+        let receiver = self.host(to);
+        self.slice(receiver, KERNEL, &format!("gets #{number}"), moment(arrives), args);
+        let end = |ph: &str, process: usize, at: LabTime| json!({ "ph": ph, "bp": "e", "cat": "frame", "name": "frame", "id": number, "pid": process, "tid": KERNEL, "ts": micros(at) });
+        self.events.extend([end("s", sender, at), end("f", receiver, arrives)]);
+    }
+
+    fn kernel(&mut self, at: LabTime, told: &KernelEvent) {
+        let host = self.host(&told.host);
+        let what = judge::kernel_event(told);
+        match &told.fact {
+            KernelFact::State { connection, to, .. } if connection.remote.port() != 0 => {
+                self.state(host, at, connection, *to);
             }
-            What::Kernel(told) => {
-                let host = self.host(&told.host);
-                match &told.fact {
-                    KernelFact::Call(call) => {
-                        let track = self.program(told.process.as_ref().and_then(|process| process.program.as_deref()));
-                        let args = json!({ "what": judge::kernel_event(told) });
-                        self.slice(host, track, &call.call, (call.began, at), args);
-                    }
-                    KernelFact::State { connection, to, .. } if connection.remote.port() != 0 => {
-                        self.state(host, at, connection, *to);
-                    }
-                    _ => {
-                        let track = self.program(told.process.as_ref().and_then(|process| process.program.as_deref()));
-                        self.instant(host, track, &judge::kernel_event(told), at);
-                    }
-                }
+            KernelFact::Call(call) => {
+                let track = self.process(host, told.process.as_ref());
+                self.slice(host, track, &call.call, (call.began, at), json!({ "what": what }));
+            }
+            _ => {
+                let track = self.process(host, told.process.as_ref());
+                self.instant(host, track, &what, at);
             }
         }
     }
 
-    fn state(&mut self, process: usize, at: LabTime, ends: &crate::timeline::Connection, to: TcpState) {
+    /// The track of a process: calls of several at a time would not fit into one.
+    fn process(&mut self, host: usize, process: Option<&Process>) -> usize {
+        let Some((process, program)) = process.and_then(|it| Some((it, it.program.as_ref()?))) else { return KERNEL };
+        if !process.child {
+            return self.program(Some(program));
+        }
+        let track = CHILDREN + process.pid as usize;
+        if self.children.insert((host, process.pid)) {
+            self.name(host, Some(track), &format!("{program}, child {}", process.pid));
+        }
+        track
+    }
+
+    fn state(&mut self, process: usize, at: LabTime, ends: &Connection, to: TcpState) {
         let known = self.states.iter().position(|open| open.process == process && open.ends == *ends);
         let track = match known {
             Some(index) => {

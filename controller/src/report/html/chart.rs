@@ -233,7 +233,7 @@ impl Courses {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::timeline::{Ended, Flags, Frame, KernelEvent, Verdict};

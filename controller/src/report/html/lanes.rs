@@ -115,7 +115,7 @@ const NARROW: i32 = 366;
 impl Sheet {
     /// For a wide screen: texts beside their lanes, names on arrows.
     pub(super) fn wide(lanes: &Lanes) -> Self {
-        let (first, last) = (140, WIDE - 56);
+        let (first, last) = (140, WIDE - 60);
         let is_wire = |lane: &Lane| lane.role == Role::Wire;
         let wires = lanes.list.iter().filter(|lane| is_wire(lane)).count() as i32;
         let others = (lanes.list.len() as i32 - 1 - 2 * wires).max(0);

@@ -96,9 +96,20 @@ pub fn html(scenario: &Scenario, result: &RunResult, timeline: &[Event]) -> Stri
     page.into_string()
 }
 
-/// The timeline for the script. A `<` could end the element that it stands in: JSON has another way to write it.
+/// The timeline for the script. A `<` could end the element that it stands in, and some letters turn a line round (see
+/// [`harmless`]): JSON has another way to write them.
 fn lines(timeline: &[Event]) -> String {
-    serde_json::to_string(timeline).unwrap_or_else(|_| "[]".to_owned()).replace('<', "\\u003c")
+    let json = serde_json::to_string(timeline).unwrap_or_else(|_| "[]".to_owned());
+    let mut lines = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter {
+            '<' | '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                lines.push_str(&format!("\\u{:04x}", u32::from(letter)));
+            }
+            _ => lines.push(letter),
+        }
+    }
+    lines
 }
 
 /// The sign of a verdict, and the class of its colour.

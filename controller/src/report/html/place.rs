@@ -391,7 +391,7 @@ mod tests {
         let mut row = row(Shape::Across(String::new()));
         row.what = Cell::Fold(7_200_000_000_000);
         let drawn = picture(&row, &lanes, &Sheet::wide(&lanes));
-        assert_eq!(texts(&drawn), ["120 min 0 s without an event"]);
+        assert_eq!(texts(&drawn), ["120 min 0 s pass"]);
         let through =
             |ink: &&Ink| matches!(ink, Ink::Lane { top, bottom, .. } if *top <= FOLD / 2 && *bottom >= FOLD / 2);
         assert_eq!(drawn.parts.iter().filter(through).count(), 0);

@@ -89,9 +89,9 @@ fn fold(lives: &Lives, before: LabTime, at: LabTime) -> Option<Row> {
     (silence >= SILENCE).then(|| lives.row(LabTime(before.0 + silence / 2), Cell::Fold(silence), 0))
 }
 
-/// What a fold says.
+/// What a fold says. Background frames, which are told in one line, may well lie in it.
 pub(super) fn folded(silence: u64) -> String {
-    format!("{} without an event", span(silence))
+    format!("{} pass", span(silence))
 }
 
 /// Blank units for a silence that is not folded, in nanoseconds: four for every tenfold from a hundredth of a second on.
@@ -239,9 +239,9 @@ mod tests {
             ("0.005", 0),
             ("0.050", 4),
             ("0.600", 8),
-            ("1.0 s without an event", 0),
+            ("1.0 s pass", 0),
             ("1.600", 0),
-            ("120 min 0 s without an event", 0),
+            ("120 min 0 s pass", 0),
             ("7201.600", 0),
         ])];
         assert_eq!(told(&parts), wanted);
@@ -252,7 +252,7 @@ mod tests {
         let parts = parts(vec![chapter(None, &[1]), chapter(Some(3_001), &[3_001])], &lanes(&[1, 1]), &[]);
         let texts: Vec<Vec<String>> =
             told(&parts).into_iter().map(|it| it.into_iter().map(|(text, _)| text).collect()).collect();
-        assert_eq!(texts, [vec!["0.001", "3.0 s without an event"], vec!["3.001"]]);
+        assert_eq!(texts, [vec!["0.001", "3.0 s pass"], vec!["3.001"]]);
     }
 
     fn machine(at: u64, event: MachineEvent) -> Event {

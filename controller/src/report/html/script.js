@@ -2,6 +2,8 @@
 "use strict";
 (() => {
   const panel = document.getElementById("line");
+  // Letters that would turn the line round, or not be seen.
+  const odd = /[\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/g;
   const lines = () => (lines.parsed ??= JSON.parse(document.getElementById("timeline").textContent));
   const show = (of) => {
     const number = of && of.dataset.e;
@@ -12,7 +14,8 @@
     panel.querySelector("small").textContent =
       (event.witness === "wire" ? "frame " + event.number + " of wire.pcapng, and " : "") +
       "line " + (Number(number) + 1) + " of events.jsonl";
-    panel.querySelector("code").textContent = JSON.stringify(event);
+    panel.querySelector("code").textContent = JSON.stringify(event).replace(odd, (letter) =>
+      "\\u" + letter.charCodeAt(0).toString(16).padStart(4, "0"));
     panel.hidden = false;
   };
   const marked = (event) => event.target.closest("[data-e]");
