@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod completions;
 mod doctor;
+mod folders;
 mod image;
 mod list;
 pub mod logging;
@@ -23,6 +24,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod textbook;
+mod timeouts;
 mod verify;
 
 use crate::error::{Kind, Result};
@@ -71,6 +73,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Verify(verify::VerifyArgs),
     Textbook(textbook::TextbookArgs),
+    Timeouts(timeouts::TimeoutsArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -113,6 +116,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Bench(args) => bench::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Textbook(args) => textbook::run(args),
+        Command::Timeouts(args) => timeouts::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

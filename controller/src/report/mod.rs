@@ -25,6 +25,7 @@ pub mod terminal;
 mod text;
 mod textbook;
 mod time;
+mod timeouts;
 
 pub use batch::{Batch, Counted, Tally, batch_schema, batch_to_json, ended, overview};
 pub use count::{guest_kernels, hosts};
@@ -39,3 +40,4 @@ pub use style::Style;
 pub use summary::summary;
 pub use textbook::{Told, textbook};
 pub use time::rfc3339;
+pub use timeouts::{Timed, timeouts};
