@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 const GUIDE: &str = "docs/guide.md";
 
 /// What the project promises: each way to die of UNP chapter 5, with the remedies, and the times that take a virtual clock.
-const PROMISED: [&str; 34] = [
+const PROMISED: [&str; 38] = [
     "abort-before-accept",
     "black-hole",
     "cable-flap",
@@ -18,6 +18,7 @@ const PROMISED: [&str; 34] = [
     "connect-timeout",
     "crash-reboot",
     "crash-reboot-keepalive",
+    "fin-wait-2",
     "five-clients-wait",
     "five-clients-waitpid",
     "host-crash",
@@ -29,7 +30,9 @@ const PROMISED: [&str; 34] = [
     "host-crash-select",
     "host-crash-user-timeout",
     "host-unreachable",
+    "host-unreachable-default",
     "net-unreachable",
+    "net-unreachable-default",
     "normal-exit",
     "outage-ten-minutes",
     "server-killed",
@@ -45,6 +48,7 @@ const PROMISED: [&str; 34] = [
     "sigpipe-caught",
     "sigpipe-ignored",
     "time-wait",
+    "zero-window-crash",
 ];
 
 /// All scenarios, in the order of the textbook's sections.

@@ -53,6 +53,8 @@ fn wrong_usage_ends_with_64_and_says_why_on_standard_error() {
         ("textbook", "required arguments"),
         ("textbook /", "/ holds no run"),
         ("textbook /nowhere", "cannot read /nowhere"),
+        ("timeouts", "required arguments"),
+        ("timeouts /", "/ holds no run"),
         ("list --formt json", "a similar argument exists: '--format'"),
         ("show no-such-scenario", "error: there is no scenario \"no-such-scenario\"\n\n"),
         ("show crash-rebot", "did you mean crash-reboot?"),
@@ -111,9 +113,20 @@ fn schemas_are_json_schemas() {
 fn completions_know_every_verb() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let assert = controller(&format!("completions {shell}")).assert().code(0).stderr("");
-        for verb in
-            ["run", "list", "show", "check", "image", "doctor", "bench", "textbook", "schema", "completions", "man"]
-        {
+        for verb in [
+            "run",
+            "list",
+            "show",
+            "check",
+            "image",
+            "doctor",
+            "bench",
+            "textbook",
+            "timeouts",
+            "schema",
+            "completions",
+            "man",
+        ] {
             assert!(String::from_utf8_lossy(&assert.get_output().stdout).contains(verb), "{shell}: {verb}");
         }
     }

@@ -224,6 +224,16 @@ fn arp_is_no_segment_unless_it_is_asked_for() {
 }
 
 #[test]
+fn what_did_not_come_is_called_by_its_name() {
+    let mut story = stories::fifteen_retransmissions();
+    let arp = judged(&mut story, segments(kind(SegmentKind::Arp, "server"), false, after(4)));
+    assert_eq!(arp.why, "No ARP message at all from server was seen after step 'second-line'.");
+    let icmp = judged(&mut story, segments(kind(SegmentKind::Icmp, "server"), true, after(4)));
+    assert!(icmp.why.starts_with("No ICMP message at all from server was seen"), "{}", icmp.why);
+    assert_eq!(icmp.came, [""; 0], "segments are nothing like it");
+}
+
+#[test]
 fn what_an_icmp_message_answers_cannot_be_told_by_numbers() {
     let mut story = stories::router();
     let claim = answering(kind(SegmentKind::Icmp, "router"), kind(SegmentKind::Data, "client"));

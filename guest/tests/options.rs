@@ -213,3 +213,36 @@ fn the_kernel_takes_the_socket_options() {
     client.type_line("still there");
     assert_eq!(client.line(), "still there");
 }
+
+#[test]
+fn copies_of_a_line_are_written_at_once_and_read_back() {
+    let (mut client, mut connection) = Program::client_of_ours(&["--copies", "3"]);
+    client.type_line("again");
+    let mut read = [0; 18];
+    connection.read_exact(&mut read).unwrap();
+    assert_eq!(&read, b"again\nagain\nagain\n");
+    connection.write_all(&read).unwrap();
+    assert_eq!([client.line(), client.line(), client.line()], ["again"; 3]);
+    client.end_input();
+    assert_eq!(client.end().1.code(), Some(0));
+}
+
+#[test]
+fn a_client_can_ask_for_its_port_and_have_it_again() {
+    let (_server, port) = Program::server(&[]);
+    let mut local = None;
+    // The first takes any port; those after it the same, though it is in TIME_WAIT.
+    for _ in 0..3 {
+        let wanted = local.unwrap_or(0).to_string();
+        let (mut client, connection) = Program::client_of_ours(&["--local-port", &wanted]);
+        let came_from = connection.peer_addr().unwrap().port();
+        assert!(local.is_none_or(|local| local == came_from), "{local:?}, but it came from {came_from}");
+        local = Some(came_from);
+        client.end_input();
+        assert_eq!(client.end().1.code(), Some(0));
+        drop(connection);
+    }
+    let mut client = Program::client(port, &["--local-port", &local.unwrap_or(0).to_string()]);
+    client.type_line("one");
+    assert_eq!(client.line(), "one");
+}

@@ -29,6 +29,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod textbook;
+mod timeouts;
 mod verify;
 
 use crate::error::{Kind, Result};
@@ -81,6 +82,7 @@ enum Command {
     Reproduce(reproduce::ReproduceArgs),
     Report(report::ReportArgs),
     Textbook(textbook::TextbookArgs),
+    Timeouts(timeouts::TimeoutsArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -127,6 +129,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Reproduce(args) => reproduce::run(args),
         Command::Report(args) => report::run(args),
         Command::Textbook(args) => textbook::run(args),
+        Command::Timeouts(args) => timeouts::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

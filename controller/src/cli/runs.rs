@@ -21,11 +21,26 @@ impl Whole {
     }
 }
 
-/// The run's folder itself, or those in it, in the order of their names. A run that never ended has no result.
+/// Of each of `folders` the run that it is, or the runs that it holds, in the order of their names. `verb` is who asks.
 ///
 /// # Errors
-/// The folder cannot be read.
-pub(super) fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
+/// A folder cannot be read, or holds no run.
+pub(super) fn all(folders: &[PathBuf], verb: &str) -> Result<Vec<PathBuf>> {
+    let mut runs = Vec::new();
+    for folder in folders {
+        let found = in_folder(folder)?;
+        if found.is_empty() {
+            return Err(Error::usage(format!("{} holds no run", folder.display())).help(format!(
+                "Name folders of runs, or one that holds them, as in `--out all`: controller {verb} all"
+            )));
+        }
+        runs.extend(found);
+    }
+    Ok(runs)
+}
+
+/// The run's folder itself, or those in it. A run that never ended has no result.
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     let is_run = |folder: &Path| folder.join("result.json").is_file();
     if is_run(folder) {
         return Ok(vec![folder.to_owned()]);

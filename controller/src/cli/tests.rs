@@ -36,6 +36,7 @@ fn help_is_what_users_were_told() {
         "doctor",
         "bench",
         "textbook",
+        "timeouts",
         "schema",
         "completions",
         "man",

@@ -1,10 +1,10 @@
 //! `controller textbook`: from the folders of runs, what the textbook says beside what the kernels did.
 
 use super::{output, runs};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::{Told, textbook};
 use crate::scenario::load;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Write, from runs, what the textbook says beside what the kernels did
@@ -21,17 +21,11 @@ pub(super) struct TextbookArgs {
 /// # Errors
 /// A folder holds no run, or a run that this version cannot read; or the answer cannot be written.
 pub(super) fn run(args: &TextbookArgs) -> Result<ExitCode> {
-    let mut told = Vec::new();
-    for folder in &args.folders {
-        let found = runs::in_folder(folder)?;
-        if found.is_empty() {
-            return Err(Error::usage(format!("{} holds no run", folder.display()))
-                .help("Name folders of runs, or one that holds them, as in `--out all`: controller textbook all"));
-        }
-        for run in found {
-            told.push(Told { scenario: load(&run.join("scenario.yaml"))?, result: runs::result(&run)? });
-        }
-    }
-    output::text(&textbook(&told))?;
+    let runs: Vec<Told> = runs::all(&args.folders, "textbook")?.iter().map(|run| read(run)).collect::<Result<_>>()?;
+    output::text(&textbook(&runs))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn read(run: &Path) -> Result<Told> {
+    Ok(Told { result: runs::result(run)?, scenario: load(&run.join("scenario.yaml"))? })
 }

@@ -32,8 +32,7 @@ pub(super) fn fate(verdict: Verdict) -> &'static str {
 }
 
 /// A call on a connection.
-pub(super) fn call(process: Option<&Process>, call: &Call) -> String {
-    let who = process.map(who).unwrap_or_default();
+pub(super) fn call(call: &Call) -> String {
     let result = match &call.result {
         CallResult::Failed(error) => error.clone(),
         CallResult::Restarted => "restarted".to_owned(),
@@ -44,7 +43,7 @@ pub(super) fn call(process: Option<&Process>, call: &Call) -> String {
             _ => "done".to_owned(),
         },
     };
-    format!("{who}{}: {result}", call.call)
+    format!("{}: {result}", call.call)
 }
 
 /// Whether a call says something of the connection that it is on.
@@ -52,11 +51,12 @@ pub(super) fn is_on_connection(call: &Call) -> bool {
     matches!(call.on.as_ref().map(|on| &on.kind), Some(DescriptorKind::Connection(_)))
 }
 
-fn who(process: &Process) -> String {
+/// Whose process it is.
+pub(super) fn who(process: &Process) -> String {
     match (&process.program, process.child) {
-        (Some(program), false) => format!("{program} "),
-        (Some(program), true) => format!("{program}'s child "),
-        (None, _) => String::new(),
+        (Some(program), false) => program.clone(),
+        (Some(program), true) => format!("{program}'s child"),
+        (None, _) => process.command.clone(),
     }
 }
 

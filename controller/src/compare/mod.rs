@@ -2,8 +2,9 @@
 //!
 //! Times, ports, process ids and sequence numbers differ from run to run and say nothing. What is compared is the order of
 //! *kinds* of events (`data`, `RST`, `read: ECONNRESET`), in [`Strand`]s within which an order is no accident: what one end of
-//! a connection put on the wire, what one kernel did with it, what became of a host. The same kind several times in
-//! a row counts once, as how often it comes (a retransmission, a byte stream cut into reads) is a matter of time.
+//! a connection put on the wire, what one kernel did with it, what became of a host. Left out is
+//! what time alone decides: whether an acknowledgement travels alone or with data, whether a segment that was delivered is sent
+//! again before its acknowledgement comes, and how often the same comes in a row (a retransmission, a byte stream cut into reads).
 //!
 //! Knows timelines and verdicts, nothing of machines.
 

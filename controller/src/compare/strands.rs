@@ -2,8 +2,10 @@
 
 use super::connections::Connections;
 use super::kinds;
-use crate::timeline::{DescriptorKind, Event, Frame, FrameKind, KernelEvent, KernelFact, LabTime, What};
+use crate::timeline::{DescriptorKind, Event, Frame, FrameKind, KernelEvent, KernelFact, LabTime, Verdict, What};
 use indexmap::IndexMap;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 /// Events whose order is no accident, by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +38,14 @@ pub fn strands(timeline: &[Event]) -> Vec<Strand> {
             connections.see(frame);
         }
     }
+    let mut delivered = Delivered::default();
     let mut rooms: [IndexMap<String, Vec<Item>>; 3] = Default::default();
     for event in events {
+        if let What::Wire(frame) = &event.what
+            && delivered.before(frame)
+        {
+            continue;
+        }
         let Some((room, strand, kind)) = told(&event.what, &mut connections) else { continue };
         let items = rooms[room].entry(strand).or_default();
         match items.last_mut() {
@@ -48,6 +56,27 @@ pub fn strands(timeline: &[Event]) -> Vec<Strand> {
     let [hosts, mut wires, programs] = rooms;
     wires.sort_by(|one, _, other, _| number(one).cmp(&number(other)));
     hosts.into_iter().chain(wires).chain(programs).map(|(name, items)| Strand { name, items }).collect()
+}
+
+/// Which segments the cable has delivered: sender, link, ends and sequence number.
+#[derive(Default)]
+struct Delivered(BTreeSet<(String, u8, SocketAddr, SocketAddr, u32)>);
+
+impl Delivered {
+    /// Whether this is a segment that was delivered before: its sender was only impatient.
+    fn before(&mut self, frame: &Frame) -> bool {
+        let FrameKind::Tcp(segment) = &frame.kind else { return false };
+        let source = SocketAddr::new(segment.source, segment.source_port);
+        let destination = SocketAddr::new(segment.destination, segment.destination_port);
+        let key = (frame.from.clone(), frame.link, source, destination, segment.seq);
+        if segment.retransmission && self.0.contains(&key) {
+            return true;
+        }
+        if frame.verdict == Verdict::Passed {
+            self.0.insert(key);
+        }
+        false
+    }
 }
 
 const HOSTS: usize = 0;
@@ -88,15 +117,17 @@ fn kernel(told: &KernelEvent, connections: &mut Connections) -> Option<(usize, S
     let host = &told.host;
     let (connection, kind) = match &told.fact {
         KernelFact::State { connection, from, to } => (connection, format!("{from} to {to}")),
-        KernelFact::Retransmitted { connection } => (connection, "retransmitted".to_owned()),
         KernelFact::ResetSent { connection } => (connection, "RST sent".to_owned()),
         KernelFact::ResetReceived { connection } => (connection, "RST received".to_owned()),
         KernelFact::Call(call) if kinds::is_on_connection(call) => {
             let Some(DescriptorKind::Connection(connection)) = call.on.as_ref().map(|on| &on.kind) else { return None };
             let name = connections.of_kernel(host, connection)?;
-            let process = told.process.as_ref();
-            return Some((CONNECTIONS, format!("{name}: system calls on {host}"), kinds::call(process, call)));
+            // A process that hands a connection on to its child runs beside it.
+            let who = told.process.as_ref().map_or_else(|| "a process".to_owned(), kinds::who);
+            return Some((CONNECTIONS, format!("{name}: system calls of {who} on {host}"), kinds::call(call)));
         }
+        // On the wire it is seen as well, and whether it was needed.
+        KernelFact::Retransmitted { .. } => return None,
         fact => {
             let process = match fact {
                 KernelFact::SignalSent { target, .. } => target,

@@ -139,7 +139,8 @@ impl Watch {
         Mark(self.events.len())
     }
 
-    /// Waits for the first event after `mark` that `wanted` accepts.
+    /// Waits for the first event after `mark` that `wanted` accepts, and until its time has come: in lockstep time a frame is heard of at
+    /// a boundary, before it is at the switch.
     ///
     /// # Errors
     /// A fault, the interrupt, or the deadline `within`; `awaited` completes "waited for ...".
@@ -156,6 +157,8 @@ impl Watch {
             while let Some(event) = self.events.get(next) {
                 next += 1;
                 if let Some(found) = wanted(event) {
+                    let at = event.at;
+                    self.pass_time(at, |_| false)?;
                     return Ok(found);
                 }
             }

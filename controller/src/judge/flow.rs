@@ -27,6 +27,12 @@ pub(super) fn is_alike(flow: &Flow, frame: &Frame) -> bool {
     wire::fits(flow.kind.unwrap_or(SegmentKind::Tcp), &frame.kind) && has_flags(flow.flags, frame)
 }
 
+/// All that goes the flow's way and could be mistaken for it: TCP segments, or else messages of its own kind.
+pub(super) fn family(flow: &Flow) -> Flow {
+    let kind = flow.kind.filter(|kind| matches!(kind, SegmentKind::Icmp | SegmentKind::Arp));
+    Flow { kind, flags: Flags::default(), ..flow.clone() }
+}
+
 fn has_flags(wanted: Flags, frame: &Frame) -> bool {
     let set = match &frame.kind {
         FrameKind::Tcp(segment) => segment.flags,

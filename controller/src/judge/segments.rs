@@ -118,27 +118,29 @@ fn capital(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// What was seen instead of the segments that were not: what the same hosts did send in that time.
+/// What was seen instead of the segments that were not: what else of their family the same hosts did send in that time.
 fn absence(view: &View<'_>, claim: &SegmentClaim, frames: &[Seen<'_>], window: &Window) -> String {
     let others = in_question(claim, frames, window);
     let moment = words::moment(view.scenario, &claim.when);
     let way = flow::way(&claim.flow);
+    let family = flow::family(&claim.flow);
     match (others.first(), others.last()) {
         (Some((_, first)), Some((_, last))) if others.len() > 1 => {
-            let of = words::plural(others.len(), "TCP segment");
+            let of = flow::counted(&family, others.len());
             let one = flow::one(&claim.flow);
             format!("None of the {of}{way}{moment} (frames {} to {}) is {one}.", first.number, last.number)
         }
         (Some((at, only)), _) => {
-            format!("The one TCP segment{way}{moment} is {} ({}).", words::numbered(*at, only), words::frame(only))
+            let noun = flow::noun(&family, false);
+            format!("The one {noun}{way}{moment} is {} ({}).", words::numbered(*at, only), words::frame(only))
         }
-        _ => format!("No TCP segment at all{way} was seen{moment}."),
+        _ => format!("No {} at all{way} was seen{moment}.", flow::noun(&family, false)),
     }
 }
 
-/// The TCP segments that went the claim's way in its time, fitting or not.
+/// What went the claim's way in its time and is of its family, fitting or not.
 fn in_question<'a>(claim: &SegmentClaim, frames: &[Seen<'a>], window: &Window) -> Vec<Seen<'a>> {
-    let any = crate::scenario::Flow { kind: None, flags: crate::timeline::Flags::default(), ..claim.flow.clone() };
+    let any = flow::family(&claim.flow);
     frames.iter().filter(|(at, frame)| window.holds(*at) && flow::fits(&any, frame)).copied().collect()
 }
 

@@ -39,6 +39,16 @@ fn finds_an_event_after_the_mark_and_none_before_it() {
 }
 
 #[test]
+fn what_is_heard_of_before_its_time_is_waited_for() {
+    let (recorder, mut watch, _) = watch();
+    let mark = watch.mark();
+    let at = soon(&watch, Duration::from_millis(30));
+    recorder.note_at(at, machine(MachineEvent::Stopped));
+    watch.event(mark, Duration::from_secs(5), "a stop", |_| Some(())).unwrap();
+    assert!(watch.clock.now() >= at);
+}
+
+#[test]
 fn the_deadline_says_what_was_awaited() {
     let (_recorder, mut watch, _) = watch();
     let mark = watch.mark();

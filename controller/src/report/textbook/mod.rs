@@ -46,15 +46,19 @@ enum Verdict {
 
 /// A kernel as a reader names it: "Linux 6.12"; several, if the hosts of a run had different ones.
 fn kernel(result: &RunResult) -> String {
-    let short = |release: &String| release.split(['.', '-']).take(2).collect::<Vec<_>>().join(".");
     let kernels: BTreeSet<(Vec<u32>, String)> =
-        result.versions.guest_kernels.values().map(short).map(numbered).collect();
+        result.versions.guest_kernels.values().map(|release| numbered(short(release))).collect();
     let names: Vec<String> = kernels.into_iter().map(|(_, name)| name).collect();
     format!("Linux {}", names.join(" with "))
 }
 
+/// A kernel's release without what changes with every update: "6.12".
+pub(super) fn short(release: &str) -> String {
+    release.split(['.', '-']).take(2).collect::<Vec<_>>().join(".")
+}
+
 /// A version or section with the numbers that it is sorted by.
-fn numbered(version: String) -> (Vec<u32>, String) {
+pub(super) fn numbered(version: String) -> (Vec<u32>, String) {
     let numbers = version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
     (numbers, version)
 }

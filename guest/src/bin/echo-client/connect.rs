@@ -6,9 +6,11 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::select::{FdSet, select};
 use nix::sys::socket::{
-    AddressFamily, SetSockOpt, SockFlag, SockType, SockaddrStorage, connect, getsockopt, setsockopt, socket, sockopt,
+    AddressFamily, SetSockOpt, SockFlag, SockType, SockaddrStorage, bind, connect, getsockopt, setsockopt, socket,
+    sockopt,
 };
 use nix::sys::time::TimeVal;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Makes the connection, and says so.
@@ -17,6 +19,9 @@ pub(crate) fn connected(options: &Options) -> Result<OwnedFd, String> {
     let family = if server.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
     let socket = socket(family, SockType::Stream, SockFlag::empty(), None).map_err(|e| failed("socket", e))?;
     set_options(&socket, options)?;
+    if let Some(port) = options.local_port {
+        bind_to(&socket, port, server.is_ipv6())?;
+    }
     let address = SockaddrStorage::from(server);
     match (connect(socket.as_raw_fd(), &address), options.interrupted_connect) {
         (Ok(()), _) => {}
@@ -32,6 +37,14 @@ pub(crate) fn connected(options: &Options) -> Result<OwnedFd, String> {
     }
     say(format_args!("connected to {} port {}", server.ip(), server.port()));
     Ok(socket)
+}
+
+/// Takes `port` on any address, even if connections of the past linger on it that had SO_REUSEADDR set as well.
+fn bind_to(socket: &OwnedFd, port: u16, ipv6: bool) -> Result<(), String> {
+    let any = if ipv6 { IpAddr::from(Ipv6Addr::UNSPECIFIED) } else { Ipv4Addr::UNSPECIFIED.into() };
+    set(socket, sockopt::ReuseAddr, &true)?;
+    let address = SockaddrStorage::from(SocketAddr::new(any, port));
+    bind(socket.as_raw_fd(), &address).map_err(|e| failed("bind", e))
 }
 
 /// Waits until the handshake is over, and says how it went (UNP section 16.3): the socket becomes writable either way.

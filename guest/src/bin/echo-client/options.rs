@@ -15,6 +15,7 @@ for the server, one at a time; with --select or --poll for both at once.
 
 Options of the connection
   --connections N         make N connections and use the first (1); all end together when the client exits
+  --local-port P          connect from this port, which may have been used before (bind, SO_REUSEADDR)
   --connect-eintr WHAT    after SIGALRM interrupted connect: call it `again`, or `wait` for writability
   --keepalive I:T:N       probe a connection idle for I seconds, every T seconds, N times (SO_KEEPALIVE)
   --user-timeout S        give up when data stays unacknowledged for S seconds (TCP_USER_TIMEOUT)
@@ -28,6 +29,7 @@ Options of the wait for the echo
   --late-read             before reading, wait until the line was answered: by its echo, or by RST
 
 Options of writing
+  --copies N              write each line N times at once, before the first echo is read (1)
   --two-writes            write a line's first byte, wait until it was answered, write the rest
   --sigpipe WHAT          what SIGPIPE does: `default` (it ends the client), `ignore` or `catch`
 
@@ -40,12 +42,15 @@ exit status: 0 at the end of the input, 1 if the connection failed";
 pub(crate) struct Options {
     pub(crate) server: SocketAddr,
     pub(crate) connections: usize,
+    /// The kernel's choice, if none.
+    pub(crate) local_port: Option<u16>,
     pub(crate) interrupted_connect: Interrupted,
     pub(crate) keepalive: Option<Keepalive>,
     /// Seconds.
     pub(crate) user_timeout: Option<u32>,
     pub(crate) linger_reset: bool,
     pub(crate) wait: Wait,
+    pub(crate) copies: usize,
     pub(crate) two_writes: bool,
     pub(crate) sigpipe: Sigpipe,
 }
@@ -97,11 +102,13 @@ pub(crate) fn options(words: impl Iterator<Item = String>) -> Result<Option<Opti
     let mut options = Options {
         server: SocketAddr::from(([0; 4], ECHO_PORT)),
         connections: 1,
+        local_port: None,
         interrupted_connect: Interrupted::Fail,
         keepalive: None,
         user_timeout: None,
         linger_reset: false,
         wait: Wait::Read,
+        copies: 1,
         two_writes: false,
         sigpipe: Sigpipe::Default,
     };
@@ -111,6 +118,7 @@ pub(crate) fn options(words: impl Iterator<Item = String>) -> Result<Option<Opti
         match word.as_str() {
             "--help" | "-h" => return Ok(None),
             "--connections" => options.connections = connections(&arguments.value::<String>(&word, "a number")?)?,
+            "--local-port" => options.local_port = Some(arguments.value(&word, "a port")?),
             "--connect-eintr" => {
                 let choices = [("again", Interrupted::Again), ("wait", Interrupted::Wait)];
                 options.interrupted_connect = arguments.choice(&word, &choices)?;
@@ -124,6 +132,7 @@ pub(crate) fn options(words: impl Iterator<Item = String>) -> Result<Option<Opti
             "--alarm" => waits.push((word.clone(), Wait::Alarm(arguments.seconds(&word)?))),
             "--select-timeout" => waits.push((word.clone(), Wait::SelectTimeout(arguments.seconds(&word)?))),
             "--rcvtimeo" => waits.push((word.clone(), Wait::Rcvtimeo(arguments.seconds(&word)?))),
+            "--copies" => options.copies = copies(&arguments.value::<String>(&word, "a number")?)?,
             "--two-writes" => options.two_writes = true,
             "--sigpipe" => {
                 let choices = [("default", Sigpipe::Default), ("ignore", Sigpipe::Ignore), ("catch", Sigpipe::Catch)];
@@ -166,6 +175,12 @@ fn connections(word: &str) -> Result<usize, String> {
     number.ok_or_else(|| is_no(word, "a number from 1 to 1000"))
 }
 
+/// What they come to is held in memory, and there is not much of that.
+fn copies(word: &str) -> Result<usize, String> {
+    let number = word.parse().ok().filter(|it| (1..=1_000_000).contains(it));
+    number.ok_or_else(|| is_no(word, "a number from 1 to 1000000"))
+}
+
 fn keepalive(word: &str) -> Result<Keepalive, String> {
     let numbers: Option<Vec<u32>> = word.split(':').map(seconds).collect();
     match numbers.as_deref() {
@@ -193,6 +208,7 @@ mod tests {
         assert_eq!((options.connections, options.wait, options.two_writes), (1, Wait::Read, false));
         assert_eq!((options.sigpipe, options.interrupted_connect), (Sigpipe::Default, Interrupted::Fail));
         assert_eq!((options.keepalive, options.user_timeout, options.linger_reset), (None, None, false));
+        assert_eq!((options.local_port, options.copies), (None, 1));
     }
 
     #[test]
@@ -210,6 +226,8 @@ mod tests {
             ("--alarm 2 --rcvtimeo 2 ::1", "--alarm and --rcvtimeo cannot be had together"),
             ("--poll --two-writes ::1", "--poll and --two-writes cannot be had together"),
             ("--connections 0 ::1", "'0' is no number from 1 to 1000"),
+            ("--copies 0 ::1", "'0' is no number from 1 to 1000000"),
+            ("--local-port 70000 ::1", "'70000' is no port"),
             ("--connections ::1", "'::1' is no number from 1 to 1000"),
             ("--keepalive 1:2 ::1", "'1:2' is no schedule of the form IDLE:INTERVAL:COUNT"),
             ("--keepalive 1:2:128 ::1", "'1:2:128' is no schedule of the form IDLE:INTERVAL:COUNT"),

@@ -24,14 +24,16 @@ pub(crate) fn one_at_a_time(server: &OwnedFd, options: &Options) -> Result<(), S
             // The last line, without its newline: waiting for the newline to come back would never end.
             line.push(b'\n');
         }
-        write_line(server, &line, options.two_writes)?;
-        let back = read_line(&mut lines, options.wait)?.ok_or(TERMINATED)?;
-        writen(stdout(), &back).map_err(|e| failed("fputs", e))?;
+        write_line(server, &line.repeat(options.copies), options.two_writes)?;
+        for _ in 0..options.copies {
+            let back = read_line(&mut lines, options.wait)?.ok_or(TERMINATED)?;
+            writen(stdout(), &back).map_err(|e| failed("fputs", e))?;
+        }
     }
     Ok(())
 }
 
-/// Writes a line, at once or in two parts (UNP figure 5.14, which waits for a second between them).
+/// Writes a line or several, at once or in two parts (UNP figure 5.14, which waits for a second between them).
 fn write_line(server: &OwnedFd, mut line: &[u8], two_writes: bool) -> Result<(), String> {
     if two_writes && let (first, rest @ [_, ..]) = line.split_at(1) {
         writen(server, first).map_err(|e| failed("str_cli: write", e))?;
