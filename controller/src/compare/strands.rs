@@ -72,7 +72,9 @@ impl Delivered {
         if segment.retransmission && self.0.contains(&key) {
             return true;
         }
-        if frame.verdict == Verdict::Passed {
+        // A bare acknowledgement bears the number of the data that comes next.
+        let bears = segment.length > 0 || segment.flags.syn || segment.flags.fin;
+        if bears && frame.verdict == Verdict::Passed {
             self.0.insert(key);
         }
         false

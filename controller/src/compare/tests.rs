@@ -15,7 +15,7 @@ fn segment(at: u64, from: &str, port: u16, flags: &str, length: usize, retransmi
         destination: address(to),
         destination_port: ports.1,
         flags,
-        seq: port.into(),
+        seq: u32::from(port) + u32::from(length > 0),
         ack: 0,
         relative_seq: 0,
         relative_ack: 0,
@@ -72,7 +72,11 @@ fn ports_times_counts_and_bare_acknowledgements_are_not_compared() {
         ]
     );
     let [left, right] = compared.strands[0].rows.last().unwrap().clone().map(Option::unwrap);
-    assert_eq!((left.kind.as_str(), left.count, right.count), ("data again", 1, 1), "what was delivered is not sent again");
+    assert_eq!(
+        (left.kind.as_str(), left.count, right.count),
+        ("data again", 1, 1),
+        "what was delivered is not sent again"
+    );
 }
 
 #[test]
