@@ -86,7 +86,7 @@ fn fence(text: &str) -> String {
 
 /// `text` on one line, with nothing in it that Markdown would take for its own.
 fn words(text: &str) -> String {
-    let line = harmless(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = harmless(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     line.chars().fold(String::with_capacity(line.len()), |mut out, letter| {
         if "\\`*_<>[]|#@~&!".contains(letter) {
             out.push('\\');

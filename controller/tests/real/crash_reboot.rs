@@ -43,6 +43,20 @@ fn the_server_host_crashes_and_reboots() {
     assert!(last.parse::<f64>().unwrap() < reset[0].parse().unwrap(), "the segment came first");
     assert_eq!(tshark(&capture, &["-Y", "ip.src==192.0.2.2 && tcp.flags.fin==1"]), "", "no FIN");
 
+    // Wireshark shows which expectation a frame decides, and what happened before it.
+    let comment = |filter: &str| tshark(&capture, &["-Y", filter, "-T", "fields", "-e", "frame.comment"]);
+    assert!(comment("tcp.flags.reset==1").contains("expectation 'reset' held: a RST from server to client"));
+    let after = comment("frame.comment contains \"server lost power\"");
+    assert!(after.contains("first frame since: at "), "{after}");
+
+    // The report is there, tells the end, and can be made anew from the folder alone.
+    let page = fs::read_to_string(ending.folder.join("report.html")).unwrap();
+    assert!(page.contains("read → ECONNRESET") && page.contains("server loses power"));
+    assert!(result["files"].as_array().unwrap().contains(&"report.html".into()));
+    let again = std::process::Command::new(env!("CARGO_BIN_EXE_controller")).arg("report").arg(&ending.folder).output();
+    assert!(again.unwrap().status.success());
+    assert_eq!(fs::read_to_string(ending.folder.join("report.html")).unwrap(), page, "the same, to the byte");
+
     let boots = result["hosts"]["server"]["boot_ids"].as_array().unwrap();
     assert_eq!(boots.len(), 2);
     assert_ne!(boots[0], boots[1]);

@@ -137,7 +137,7 @@ fn head(scenario: &Scenario, result: &RunResult) -> Markup {
             h1 { (harmless(&result.scenario.title)) }
             p class={ "outcome " (class) } {
                 strong { (result.outcome) } " "
-                @if let Some(error) = &result.error { (harmless(&error.fact)) }
+                @if let Some(error) = &result.error { (line(&error.fact)) }
                 @else { (result.held()) " of " (result.expectations.len()) " expectations held" }
             }
             @if let Some(error) = &result.error {
@@ -145,6 +145,11 @@ fn head(scenario: &Scenario, result: &RunResult) -> Markup {
             }
         }
     }
+}
+
+/// `text` on one line, made harmless: where its lines end is the browser's business.
+fn line(text: &str) -> String {
+    harmless(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Several lines, each made harmless.
@@ -173,7 +178,7 @@ fn claims(scenario: &Scenario, result: &RunResult, proofs: &Proofs<'_>) -> Marku
                     h2 { "What " (kernels(result)) " did" }
                     ol class="story" {
                         @for (event, at, text) in story.iter().take(STORY) {
-                            li { a href=(proofs.place(*event)) class="at" { (at) " s" } span { (harmless(text)) } }
+                            li { a href=(proofs.place(*event)) class="at" { (at) " s" } span { (line(text)) } }
                         }
                     }
                     @if story.len() > STORY { p { "And " (story.len() - STORY) " more, named by the expectations below." } }
@@ -199,7 +204,7 @@ fn kernels(result: &RunResult) -> String {
 
 /// Paragraphs, which blank lines part.
 fn paragraphs(text: &str) -> Markup {
-    html! { @for paragraph in text.trim().split("\n\n") { p { (harmless(&paragraph.replace('\n', " "))) } } }
+    html! { @for paragraph in text.trim().split("\n\n") { p { (line(paragraph)) } } }
 }
 
 fn expectations(result: &RunResult, proofs: &Proofs<'_>) -> Markup {
@@ -230,10 +235,10 @@ fn expectation(judged: &Judged, proofs: &Proofs<'_>) -> Markup {
     html! {
         li id={ "x-" (harmless(&judged.name)) } class=(class) {
             h3 { span class="sign" { (sign) } " " (harmless(&judged.name)) " " small { (word) } }
-            p class="claim" { (harmless(&judged.claim)) }
-            @if !judged.lesson.is_empty() { p { (harmless(&judged.lesson)) } }
+            p class="claim" { (line(&judged.claim)) }
+            @if !judged.lesson.is_empty() { p { (line(&judged.lesson)) } }
             p class="why" {
-                (harmless(&judged.why))
+                (line(&judged.why))
                 @if !events.is_empty() {
                     " In the ladder: "
                     @for (index, (event, name)) in events.iter().enumerate() {
@@ -245,13 +250,13 @@ fn expectation(judged: &Judged, proofs: &Proofs<'_>) -> Markup {
             @if !judged.expected.is_empty() || !judged.came.is_empty() {
                 dl {
                     dt { "expected" }
-                    @for line in &judged.expected { dd { (harmless(line)) } }
+                    @for text in &judged.expected { dd { (line(text)) } }
                     dt { "came" }
-                    @for line in &judged.came { dd { (harmless(line)) } }
+                    @for text in &judged.came { dd { (line(text)) } }
                     @if judged.came.is_empty() { dd { "(nothing)" } }
                 }
             }
-            @for meaning in &judged.meaning { p { (harmless(meaning)) } }
+            @for meaning in &judged.meaning { p { (line(meaning)) } }
         }
     }
 }
