@@ -76,13 +76,6 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Columns of what stands before the two sides, and of each side.
-    fn widths(&self) -> (usize, usize) {
-        let columns = self.style.columns();
-        let first = columns / 4;
-        (first, (columns - first - 4) / 2)
-    }
-
     fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
@@ -97,7 +90,12 @@ impl Page<'_> {
 
     /// What it is, then how it is on either side.
     fn pair(&mut self, what: &str, sides: [String; 2], paint: Paint) {
-        let (first, side) = self.widths();
+        self.beside(self.style.columns() / 4, what, sides, paint);
+    }
+
+    /// Likewise, with `first` columns for what it is.
+    fn beside(&mut self, first: usize, what: &str, sides: [String; 2], paint: Paint) {
+        let side = (self.style.columns() - first - 4) / 2;
         let sign = self.style.sign("…", "...");
         let short = |text: &str, width: usize| elided(&self.style.clean(text), width, sign);
         let [left, right] = sides.map(|text| short(&text, side));
@@ -125,7 +123,7 @@ impl Page<'_> {
             let held = |held: Option<bool>| match held {
                 Some(true) => "held",
                 Some(false) => "did not hold",
-                None => "cannot be judged, or is not there",
+                None => "not judged",
             };
             self.pair(&claim.name, claim.held.map(|it| held(it).to_owned()), Paint::Bad);
             for (side, why) in ["left: ", "right: "].into_iter().zip(&claim.why).filter(|(_, why)| !why.is_empty()) {
@@ -156,7 +154,8 @@ impl Page<'_> {
             let same = !parts[n];
             let text = |item: &Option<Item>| item.as_ref().map(|it| said(it)).unwrap_or_default();
             let paint = if same { Paint::Dim } else { Paint::Bad };
-            self.pair(if same { "" } else { "  parts here" }, [text(left), text(right)], paint);
+            let mark = if same { "" } else { self.style.sign("≠", "!") };
+            self.beside(1, mark, [text(left), text(right)], paint);
         }
         self.left_out(&mut left_out);
     }
