@@ -52,6 +52,8 @@ pub struct Claimed {
     pub held: [Option<bool>; 2],
     /// By what that was seen.
     pub why: [String; 2],
+    /// What was measured, where it leaves several outcomes open. Runs that differ in it may be the same all the same.
+    pub values: [Option<String>; 2],
 }
 
 /// A strand in two runs.
@@ -129,6 +131,7 @@ fn claimed(one: &[Judged], other: &[Judged]) -> Vec<Claimed> {
             name: name.to_owned(),
             held: found.map(|judged| judged.and_then(|it| it.held)),
             why: found.map(|judged| judged.map(|it| it.why.clone()).unwrap_or_default()),
+            values: found.map(|judged| judged.and_then(|it| it.value.clone())),
         }
     };
     names.into_iter().map(claim).collect()

@@ -47,6 +47,7 @@ pub fn comparison(names: [&str; 2], results: [&RunResult; 2], compared: &Compari
     }
     page.outcomes(compared.outcomes);
     page.claims(&compared.expectations);
+    page.measured(&compared.expectations);
     for strand in compared.strands.iter().filter(|strand| !strand.is_same()) {
         page.strand(strand);
     }
@@ -131,6 +132,18 @@ impl Page<'_> {
                     self.line(&line);
                 }
             }
+        }
+    }
+
+    /// What came out differently in expectations that leave it open.
+    fn measured(&mut self, claims: &[Claimed]) {
+        let mut differ = claims.iter().filter(|it| it.values[0] != it.values[1]).peekable();
+        if differ.peek().is_some() {
+            self.paragraph("Measured, and not compared:");
+        }
+        for claim in differ {
+            let values = claim.values.clone().map(|value| value.unwrap_or_else(|| "nothing".to_owned()));
+            self.pair(&format!("  {}", claim.name), values, Paint::Plain);
         }
     }
 
