@@ -140,7 +140,7 @@ impl Trace<'_> {
 
     /// A frame on the wire; and its way from the kernel that sent it to the one that it was handed to.
     fn frame(&mut self, at: LabTime, frame: &Frame) {
-        let moment = |at: LabTime| (at, LabTime(at.0 + MOMENT));
+        let moment = |at: LabTime| (at, LabTime(at.0.saturating_add(MOMENT)));
         let number = frame.number;
         let args = json!({ "frame": number });
         let sender = self.host(&frame.from);

@@ -88,3 +88,27 @@ fn other_forms_carry_it_as_text() {
     let read: serde_json::Value = serde_json::from_str(&trace(&story.scenario, &story.events)).unwrap();
     assert!(read["traceEvents"].as_array().unwrap().len() > story.events.len() / 2);
 }
+
+#[test]
+fn numbers_at_their_limits_break_nothing() {
+    let mut story = stories::crash_reboot();
+    for (n, event) in story.events.iter_mut().enumerate() {
+        if let deadpeer::timeline::What::Wire(frame) = &mut event.what
+            && let deadpeer::timeline::FrameKind::Tcp(segment) = &mut frame.kind
+        {
+            (segment.seq, segment.relative_seq, segment.length) = (u32::MAX, u32::MAX, u32::MAX as usize);
+            frame.number = u64::MAX - n as u64;
+            frame.verdict = deadpeer::timeline::Verdict::Delayed(u64::MAX);
+        }
+    }
+    // Times that go backwards, and the last there is.
+    let last = story.events.len() - 1;
+    story.events.swap(10, last);
+    story.events[last].at.0 = u64::MAX;
+    let result = results::result(&stories::crash_reboot());
+    assert!(html(&story.scenario, &result, &story.events).ends_with("</html>"));
+    assert!(serde_json::from_str::<serde_json::Value>(&trace(&story.scenario, &story.events)).is_ok());
+    assert!(markdown(&story.scenario, &result, &story.events).ends_with("|\n"));
+    let comments = deadpeer::report::comments(&story.scenario, &result.expectations, &story.events);
+    assert!(comments.keys().any(|frame| *frame > u64::MAX / 2));
+}

@@ -61,7 +61,7 @@ fn told(course: &Course) -> String {
     for (kind, what) in [
         (Again::Retransmission, "Sent again"),
         (Again::Unsent, "Tried again, without a frame on the wire,"),
-        (Again::Probe, "Probed again"),
+        (Again::Probe, "Probed"),
     ] {
         let mut waits: Vec<(String, usize)> = Vec::new();
         for wait in course.waits.iter().filter(|wait| wait.kind == kind) {
@@ -86,7 +86,7 @@ fn told(course: &Course) -> String {
 fn figure(course: &Course, sheet: &Sheet) -> Markup {
     let wide = sheet.text == Texts::Beside;
     let (class, left) = if wide { ("wide", 132) } else { ("narrow", 64) };
-    let until = if course.until > course.from { course.until } else { LabTime(course.from.0 + 1) };
+    let until = if course.until > course.from { course.until } else { LabTime(course.from.0.saturating_add(1)) };
     let axes = Axes { left, right: sheet.width - 16, from: course.from, until };
     let bars = course.sides.len() as i32;
     let wire = 6 + bars * (BAR + 6);

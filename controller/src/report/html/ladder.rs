@@ -58,7 +58,7 @@ fn item(row: &Row, lanes: &Lanes, sheets: [&Sheet; 2], proofs: &Proofs<'_>) -> M
                 li id={ "m" (mark.event) } class={ (mark.kind.id()) (host) } data-e=(mark.event) {
                     a href={ "#e" (mark.event) } aria-label=(label(mark)) { (pictures) }
                     @for judged in decided.iter().take(1) {
-                        @let (sign, class) = super::page::sign(judged.held);
+                        @let (sign, class) = super::verdicts::sign(judged.held);
                         @let names: Vec<String> = decided.iter().map(|judged| harmless(&judged.name)).collect();
                         a class={ "proof " (class) } href={ "#x-" (harmless(&judged.name)) }
                             title={ "decides: " (names.join(", ")) } aria-label={ "decides " (names.join(", ")) } { (sign) }

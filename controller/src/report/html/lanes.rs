@@ -152,7 +152,8 @@ impl Sheet {
 
     /// The width of so many columns of text.
     pub(super) fn measure(&self, columns: usize) -> i32 {
-        (columns as i32 * self.column).div_euclid(100) + 1
+        // What is as long as that fits nowhere.
+        i32::try_from(columns).unwrap_or(i32::MAX).saturating_mul(self.column) / 100 + 1
     }
 
     /// How many columns of text fit into `width`.

@@ -8,6 +8,7 @@
 //! ([`super::text::harmless`]), and `maud` escapes it. The page's security policy allows its own style and script, by their hashes,
 //! and nothing else.
 
+mod about;
 mod calm;
 mod chart;
 mod chart_draw;
@@ -24,5 +25,6 @@ mod proof;
 mod rows;
 mod table;
 mod tell;
+mod verdicts;
 
 pub use page::html;
