@@ -1,7 +1,7 @@
 //! One machine's plugin, over its socket.
 
-use super::Reported;
 use super::protocol::{self, HELLO, Head, Hello, Item, Malformed, REPORT};
+use super::{OwnClock, Reported};
 use crate::error::{Context, Error, Result};
 use crate::timeline::LabTime;
 use std::io::{ErrorKind, Read, Write};
@@ -61,6 +61,16 @@ impl Member {
         Ok(member)
     }
 
+    /// Its clock, since it reported first.
+    pub(super) fn own_clock(&self) -> Option<OwnClock> {
+        self.clock.map(|(now, ahead)| OwnClock { now, ahead })
+    }
+
+    /// It was restored, and is where it was paused when it was saved.
+    pub(super) fn resume(&mut self, clock: OwnClock) {
+        (self.stand, self.clock) = (Stand::Paused, Some((clock.now, clock.ahead)));
+    }
+
     /// Bytes of serial input that are due and not taken.
     pub(super) fn unread(&self) -> u32 {
         self.unread
@@ -81,7 +91,6 @@ impl Member {
         if !self.read(&mut body, "finish its report")? {
             return Ok(Some(Arrival::Vanished));
         }
-        // A machine that was restored has a past, in which it sends nothing.
         let (before, ahead) = self.clock.unwrap_or((head.now, lab.0.wrapping_sub(head.now)));
         let paused = self.stand == Stand::Paused && !head.last;
         if head.now < before || (paused && head.now != before) {
