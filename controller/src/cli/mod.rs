@@ -10,6 +10,7 @@
 
 mod bench;
 mod check;
+mod checkpoint;
 mod completions;
 mod doctor;
 mod image;
@@ -67,6 +68,7 @@ enum Command {
     Show(show::ShowArgs),
     Check(check::CheckArgs),
     Image(image::ImageArgs),
+    Checkpoint(checkpoint::CheckpointArgs),
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
     Verify(verify::VerifyArgs),
@@ -109,6 +111,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Show(args) => show::run(args),
         Command::Check(args) => check::run(args),
         Command::Image(args) => image::run(args),
+        Command::Checkpoint(args) => checkpoint::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Verify(args) => verify::run(args),

@@ -3,7 +3,7 @@
 mod several;
 
 use super::{Format, output};
-use crate::conductor::{self, Interrupt, Options, Run};
+use crate::conductor::{self, Checkpoints, Interrupt, Options, Run};
 use crate::error::{Context, Error, Result};
 use crate::machine::Choice;
 use crate::own::{self, Own, Placed};
@@ -70,6 +70,10 @@ pub(super) struct RunArgs {
     /// All chance there is in lockstep time: another seed, another run; the same, the same to the byte
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
+
+    /// Have all hosts boot in lockstep time: neither restore a lab that was booted before, nor keep this one
+    #[arg(long)]
+    pub(super) no_checkpoint: bool,
 
     /// Within which time a host must have booted; longer than the slowest machine needs
     #[arg(long, value_name = "TIME", default_value = "90 s", value_parser = scenario::parse_time)]
@@ -163,6 +167,7 @@ impl RunArgs {
             within: self.within,
             time: self.time,
             seed: self.seed,
+            checkpoints: if self.no_checkpoint { Checkpoints::Ignore } else { Checkpoints::Use },
             witness: !self.no_witness,
         }
     }
