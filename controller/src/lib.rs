@@ -1,13 +1,15 @@
 //! Deadpeer: a lab of virtual machines that shows what happens to a TCP connection when the other
 //! side dies.
 //!
-//! Dependencies point one way: `cli -> conductor -> {machine, cable, remote, image} -> witness ->
-//! timeline`, `{machine, cable} -> time -> timeline`; `judge` and `report` read timelines and know nothing of machines; `scenario` is what
+//! Dependencies point one way: `cli -> conductor -> {machine, cable, remote, image, checkpoint} -> witness ->
+//! timeline`, `{machine, cable} -> time -> timeline`, `{image, checkpoint} -> cache`; `judge` and `report` read timelines and know nothing of machines; `scenario` is what
 //! everybody may read. A room is entered by its `mod.rs` alone. The words used here (scenario, host,
 //! cable, program, step, witness, event, timeline, expectation, run) are those of `docs/how-it-works.md`.
 
 pub mod bundle;
 pub mod cable;
+pub mod cache;
+pub mod checkpoint;
 pub mod cli;
 pub mod compare;
 pub mod conductor;

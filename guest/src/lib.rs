@@ -32,11 +32,13 @@ pub mod recorder;
 mod shared;
 pub mod shell;
 pub mod signals;
+mod stir;
 mod tell;
 pub mod witness;
 pub mod wrap;
 
 pub use bring::bring;
+pub use stir::stir;
 pub use tell::tell;
 
 /// TCP port of the echo service (W. R. Stevens, UNP vol. 1, figure 5.2: `SERV_PORT`).

@@ -123,8 +123,13 @@ impl LockstepCable {
     /// With a latency that sways, as this chance has it: it is the shortest then.
     #[must_use]
     pub fn swaying(mut self, chance: Chance) -> Self {
-        self.chance = Some(chance);
+        self.sway(chance);
         self
+    }
+
+    /// From now on the latency sways so.
+    pub fn sway(&mut self, chance: Chance) {
+        self.chance = Some(chance);
     }
 
     /// Puts a machine's network card at a host's port on a link, in place of the one that is there: a machine that is switched on anew is

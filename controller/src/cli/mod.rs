@@ -11,6 +11,7 @@
 mod bench;
 mod bundle;
 mod check;
+mod checkpoint;
 mod completions;
 mod diff;
 mod doctor;
@@ -74,6 +75,7 @@ enum Command {
     Show(show::ShowArgs),
     Check(check::CheckArgs),
     Image(image::ImageArgs),
+    Checkpoint(checkpoint::CheckpointArgs),
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
     Verify(verify::VerifyArgs),
@@ -121,6 +123,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Show(args) => show::run(args),
         Command::Check(args) => check::run(args),
         Command::Image(args) => image::run(args),
+        Command::Checkpoint(args) => checkpoint::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Verify(args) => verify::run(args),

@@ -3,11 +3,12 @@
 mod difference;
 
 use super::output;
-use crate::conductor::{self, Interrupt, Options, Run};
+use crate::conductor::{self, Checkpoints, Interrupt, Options, Run};
 use crate::error::{Context, Error, Kind, Result};
 use crate::judge::Outcome;
 use crate::own::Placed;
 use crate::progress::Reporter;
+use crate::report::CheckpointUsed;
 use crate::report::terminal::Progress as Screen;
 use crate::scenario::{Scenario, Time};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 
 /// Run scenarios twice in lockstep time and compare every byte
 ///
-/// Compared are the wire (wire.pcapng), each host's console, and the timeline (events.jsonl). Where two runs part, the first
+/// One run boots its hosts, the other one goes on from the lab's checkpoint. Compared are the wire (wire.pcapng), each host's console,
+/// and the timeline (events.jsonl). Where two runs part, the first
 /// difference in time is shown on each side. The exit code is 0 where nothing differs, 1 where something does, 2 where a run broke.
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
@@ -38,6 +40,10 @@ pub(super) struct VerifyArgs {
     /// Run this program of yours in the place of the scenario's, as in `controller run`
     #[arg(long = "program", value_name = "NAME=COMMAND")]
     programs: Vec<String>,
+
+    /// Have the hosts of both runs boot
+    #[arg(long)]
+    no_checkpoint: bool,
 
     /// Keep the runs' folders in this one, which must not exist yet; else they are kept nowhere
     #[arg(short, long, value_name = "DIR")]
@@ -72,8 +78,8 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
 /// What came of two runs.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
-    /// Nothing differs: so many bytes were compared.
-    Same(u64, Outcome),
+    /// Nothing differs: so many bytes were compared, and whether the second run was restored.
+    Same(u64, bool, Outcome),
     /// The first difference of all, in words.
     Differs(String),
     /// A run broke.
@@ -83,7 +89,10 @@ enum Found {
 impl Found {
     fn told(&self, name: &str) -> String {
         match self {
-            Self::Same(bytes, outcome) => format!("✓ {name}: two runs are the same in all {bytes} bytes ({outcome})"),
+            Self::Same(bytes, restored, outcome) => {
+                let how = if *restored { "one booted and one restored" } else { "both booted" };
+                format!("✓ {name}: two runs are the same in all {bytes} bytes, {how} ({outcome})")
+            }
             Self::Differs(how) => format!("✗ {name}: two runs differ\n{how}"),
             Self::Broken(why) => format!("? {name}: {why}"),
         }
@@ -107,13 +116,15 @@ fn twice(
     interrupt: &Interrupt,
 ) -> Result<Found> {
     let mut runs = Vec::new();
-    for which in ["first", "second"] {
+    // The first one leaves a checkpoint for the second.
+    for (which, checkpoints) in [("first", Checkpoints::Save), ("second", Checkpoints::Use)] {
         let options = Options {
             out: Some(home.join(format!("{}-{which}", scenario.name))),
             kernel: args.kernel.clone(),
             own: own.to_vec(),
             time: Some(Time::Lockstep),
             seed: args.seed,
+            checkpoints: if args.no_checkpoint { Checkpoints::Ignore } else { checkpoints },
             ..Options::default()
         };
         let run = conductor::run(scenario, &options, reporter, interrupt)?;
@@ -145,7 +156,8 @@ fn compare(scenario: &Scenario, first: &Run, second: &Run) -> Result<Found> {
         }
         bytes += left.len() as u64;
     }
-    Ok(Found::Same(bytes, first.result.outcome))
+    let restored = second.result.time.checkpoint.as_ref().is_some_and(|it| it.used == CheckpointUsed::Restored);
+    Ok(Found::Same(bytes, restored, first.result.outcome))
 }
 
 #[cfg(test)]
@@ -155,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_differs_fails_and_what_broke_is_unknown() {
-        let found = [Found::Same(7, Outcome::Pass), Found::Differs("x".into()), Found::Broken("y".into())];
+        let found = [Found::Same(7, true, Outcome::Pass), Found::Differs("x".into()), Found::Broken("y".into())];
         assert_eq!(found.map(|it| it.exit_code()), [0, 1, 2]);
     }
 }

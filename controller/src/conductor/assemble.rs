@@ -1,5 +1,6 @@
 //! Puts a lab together, runs it from the first boot to the last power cut, and says what came of it.
 
+use super::checkpoint::Plan;
 use super::crowd;
 use super::folder::Folder;
 use super::guest::{Guest, HostKeys, ask_kernel};
@@ -21,10 +22,9 @@ use crate::machine::qemu::{self, Qemu};
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::remote::Session;
-use crate::report::{EventWriter, PhaseKind};
+use crate::report::{CheckpointUse, EventWriter, PhaseKind};
 use crate::runlog::belonging;
 use crate::scenario::{Host, Scenario, link_of};
-use crate::time::lockstep::chance::Chance;
 use crate::time::lockstep::{Lockstep, PATIENCE};
 use crate::timeline::{Clock, Event, Hand, KernelAccount, LabTime, Recorder};
 use deadpeer_guest::{CONTROL_MAC_LINK, LINK_MAC_PREFIX};
@@ -56,6 +56,8 @@ pub(super) struct Carried {
     pub(super) accounts: Vec<(String, KernelAccount)>,
     /// QEMU's command line of each host's first boot.
     pub(super) command_lines: IndexMap<String, Vec<String>>,
+    /// What was done with the lab's checkpoint.
+    pub(super) checkpoint: Option<CheckpointUse>,
 }
 
 impl Carried {
@@ -93,16 +95,19 @@ pub(super) fn conduct(
     let (wires, world) = match hand {
         None => (Wires::Real(Cable::start(recorder.clone(), &capture, &ports)?), None),
         Some(hand) => {
-            let chance = Chance::new(options.seed);
-            let cable = LockstepCable::new(recorder.clone(), &capture, &ports, LATENCY)?.swaying(chance);
+            let cable = LockstepCable::new(recorder.clone(), &capture, &ports, LATENCY)?;
             let lockstep = Lockstep::new(LATENCY, PATIENCE)?;
-            let world = World::new(lockstep, chance, cable, hand, recorder.clone(), interrupt.clone());
+            let world = World::new(lockstep, cable, hand, recorder.clone(), interrupt.clone());
             (Wires::Lockstep(Arc::clone(&world)), Some(world))
         }
     };
-    let guests = match &world {
-        None => guests(scenario, found, folder, &recorder, options.witness)?,
-        Some(world) => crowd::guests(scenario, options, found, folder, &recorder, world)?,
+    let (guests, checkpoint) = match &world {
+        None => (guests(scenario, found, folder, &recorder, options.witness)?, None),
+        Some(world) => {
+            let guests = crowd::guests(scenario, options, found, folder, &recorder, world)?;
+            let hosts = crowd::described(scenario, options, found)?;
+            (guests, Plan::new(options.checkpoints, &found.qemu, &hosts, interrupt))
+        }
     };
     let pace = world.clone().map_or(Pace::Real, |world| Pace::Lockstep(world));
     let mut lab = Lab {
@@ -116,6 +121,8 @@ pub(super) fn conduct(
             .end_within(options.within)
             .write_to(EventWriter::create(&folder.file("events.jsonl"))?),
         kernels: Kernels::default(),
+        checkpoint,
+        seed: options.seed,
         sighted: BTreeMap::new(),
         recorder,
         reporter,
@@ -129,7 +136,8 @@ pub(super) fn conduct(
     // How the lab itself ends is nobody's evidence.
     let (timeline, watched) = (lab.watch.timeline(), clock.now());
     lab.tear_down();
-    let Lab { wires, kernels, phases: used, watch, .. } = lab;
+    let Lab { wires, kernels, phases: used, watch, checkpoint, .. } = lab;
+    let checkpoint = checkpoint.and_then(|plan| plan.used());
     // It holds a timeline of its own, which may be long.
     drop(watch);
     *phases = used;
@@ -138,7 +146,7 @@ pub(super) fn conduct(
     let (timeline, accounts, vouched) = kernels.testify(timeline, watched);
     phases.end("hear the kernels", PhaseKind::Overhead);
     let error = lived.and(captured.map(|_| ())).and(vouched).err();
-    Ok(Carried { error, timeline, watched, accounts, command_lines })
+    Ok(Carried { error, timeline, watched, accounts, command_lines, checkpoint })
 }
 
 /// The life of a lab: boot, steps, what the expectations still wait for, and the kernels' last word.

@@ -80,6 +80,15 @@ pub(super) fn ask_kernel(session: &remote::Session, within: Duration) -> Result<
     })
 }
 
+/// Has the guest's kernel draw its random numbers from `chance` from now on.
+///
+/// # Errors
+/// The control channel fails, or the kernel does not take it.
+pub(super) fn stir(session: &remote::Session, chance: [u8; 32], within: Duration) -> Result<()> {
+    let digits: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
+    session.run(&shell::command(WITNESS, &format!("stir {digits}")), within)?.success("its kernel").map(drop)
+}
+
 fn parse_kernel_word(text: &str) -> Option<KernelWord> {
     let mut lines = text.lines().map(str::trim);
     let boot_id = lines.next().filter(|id| id.len() == 36)?.to_owned();

@@ -1,5 +1,6 @@
 //! The running lab: cable, guests, and how a host comes up and goes down.
 
+use super::checkpoint::Plan;
 use super::deploy;
 use super::guest::{Guest, HostKeys, KernelWord, ask_kernel};
 use super::kernels::Kernels;
@@ -18,7 +19,6 @@ use crate::scenario::Scenario;
 use crate::timeline::{Event, LabTime, MachineEvent, Recorder, What};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -51,6 +51,10 @@ pub(super) struct Lab<'a> {
     pub(super) world: Option<Arc<World>>,
     pub(super) watch: Watch,
     pub(super) kernels: Kernels,
+    /// In lockstep time, unless it is to be ignored.
+    pub(super) checkpoint: Option<Plan>,
+    /// All chance there is in lockstep time.
+    pub(super) seed: u64,
     /// When that came which a step waited for, by the step's number.
     pub(super) sighted: BTreeMap<usize, LabTime>,
     pub(super) recorder: Recorder,
@@ -60,10 +64,10 @@ pub(super) struct Lab<'a> {
     pub(super) boot_within: Duration,
 }
 
-/// A control channel that was opened on another thread.
-struct Opened {
-    session: Arc<Session>,
-    word: KernelWord,
+/// A control channel that was opened.
+pub(super) struct Opened {
+    pub(super) session: Arc<Session>,
+    pub(super) word: KernelWord,
 }
 
 impl Lab<'_> {
@@ -98,12 +102,14 @@ impl Lab<'_> {
             let plugged = !self.guest(host)?.unplugged;
             self.wires.set_link(host, plugged)?;
         }
+        let restored = self.restore();
         self.switch_on(hosts, links)?;
         for (name, guest) in self.guests.iter().filter(|(name, _)| hosts.contains(name)) {
             if let Some(file) = guest.machine.recordings().last() {
                 self.kernels.listen(name, file, &self.recorder, self.world.as_deref())?;
             }
         }
+        restored.iter().try_for_each(|journal| self.hear_again(journal))?;
         self.await_boots(hosts, mark, from)
     }
 
@@ -136,36 +142,55 @@ impl Lab<'_> {
 
     /// Waits until these hosts, whose machines are starting, are up and their control channels answer.
     pub(super) fn await_boots(&mut self, hosts: &[String], mark: Mark, from: usize) -> Result<()> {
+        if let Some(world) = self.world.clone() {
+            return self.await_boots_in(&world, hosts, mark, from);
+        }
         let began = self.recorder.clock().now();
         let (tell, deployed) = sync_channel(hosts.len().max(1));
         let mut opening = Vec::new();
         let mut waiting: Vec<String> = hosts.to_vec();
         while !waiting.is_empty() {
-            let left = self.boot_within.saturating_sub(self.recorder.clock().now().since(began));
-            let names = waiting.iter().map(|h| format!("'{h}'")).collect::<Vec<_>>().join(" and ");
-            let booted = self
-                .watch
-                .event(mark, left, &format!("host {names} to boot"), |e| booted(e, &waiting))
-                .map_err(|e| self.with_consoles(e, &waiting))?;
-            waiting.retain(|h| *h != booted.host);
-            self.reporter.now(&booted.host, "logging in", None);
+            let booted = self.next_boot(&mut waiting, mark, began)?;
             opening.push((booted.host.clone(), self.open(&booted, from, tell.clone())?));
         }
         for (host, opened) in opening {
             let opened = self.watch.result(&opened).map_err(|e| self.with_consoles(e, std::slice::from_ref(&host)))?;
-            self.note(&host, opened.word.carrier_event());
-            self.guest(&host)?.session = Some(opened.session);
+            self.answers(&host, opened)?;
         }
         let kind = if from == 0 { PhaseKind::Boot } else { PhaseKind::Reboot };
         self.phases.end(format!("boot {}", hosts.join(", ")), kind);
         drop(tell);
         self.await_deployed(&deployed)?;
+        self.are_up(hosts, began);
+        Ok(())
+    }
+
+    /// The next host that has booted; it is waited for no more.
+    pub(super) fn next_boot(&mut self, waiting: &mut Vec<String>, mark: Mark, began: LabTime) -> Result<Booted> {
+        let left = self.boot_within.saturating_sub(self.recorder.clock().now().since(began));
+        let names = waiting.iter().map(|h| format!("'{h}'")).collect::<Vec<_>>().join(" and ");
+        let booted = self
+            .watch
+            .event(mark, left, &format!("host {names} to boot"), |e| booted(e, waiting))
+            .map_err(|e| self.with_consoles(e, waiting))?;
+        waiting.retain(|h| *h != booted.host);
+        self.guest(&booted.host)?.boot_ids.push(booted.boot_id.clone());
+        self.reporter.now(&booted.host, "logging in", None);
+        Ok(booted)
+    }
+
+    pub(super) fn answers(&mut self, host: &str, opened: Opened) -> Result<()> {
+        self.note(host, opened.word.carrier_event());
+        self.guest(host)?.session = Some(opened.session);
+        Ok(())
+    }
+
+    pub(super) fn are_up(&mut self, hosts: &[String], began: LabTime) {
         for host in hosts {
             let took = self.recorder.clock().now().since(began);
             self.reporter.done(host, format!("up after {:.1} s", took.as_secs_f64()));
         }
         self.phases.end(format!("deploy to {}", hosts.join(", ")), PhaseKind::Overhead);
-        Ok(())
     }
 
     /// Opens the control channel of a booted guest on a thread of its own, then brings the user's own programs there.
@@ -177,23 +202,9 @@ impl Lab<'_> {
     ) -> Result<Receiver<Result<Opened>>> {
         let recorder = self.recorder.clone();
         let needed = deploy::needed(self.scenario, self.own, &booted.host, from);
-        let world = self.world.clone();
         let guest = self.guest(&booted.host)?;
-        let disk = guest.machine.program_disk().map(Path::to_owned);
-        guest.boot_ids.push(booted.boot_id.clone());
         let (host, boot_id) = (booted.host.clone(), booted.boot_id.clone());
         let (done, opened) = sync_channel(1);
-        if let Some(world) = world {
-            let session = Arc::new(world.session(&host)?);
-            self.watch.perform(move || {
-                // There is room for both.
-                let _ = deployed.send(deploy::deploy(&session, &host, &needed, disk.as_deref()));
-                let word = confirm(&session, &host, &boot_id)?;
-                let _ = done.send(Ok(Opened { session, word }));
-                Ok(())
-            })?;
-            return Ok(opened);
-        }
         let (address, keys, going_down) =
             (guest.machine.control_address()?, guest.keys.clone(), guest.going_down.clone());
         std::thread::spawn(belonging(move || {
@@ -295,8 +306,8 @@ impl Lab<'_> {
 
 /// What a guest said on its console when it was up.
 pub(super) struct Booted {
-    host: String,
-    boot_id: String,
+    pub(super) host: String,
+    pub(super) boot_id: String,
 }
 
 fn booted(event: &Event, waiting: &[String]) -> Option<Booted> {
@@ -328,7 +339,7 @@ fn login(
 }
 
 /// Has the kernel confirm over SSH the boot id that the console told: they must be one machine.
-fn confirm(session: &Session, host: &str, boot_id: &str) -> Result<KernelWord> {
+pub(super) fn confirm(session: &Session, host: &str, boot_id: &str) -> Result<KernelWord> {
     let word = ask_kernel(session, COMMAND_WITHIN).map_err(|e| e.during(&format!("asking host '{host}'")))?;
     if word.boot_id == boot_id {
         return Ok(word);

@@ -6,12 +6,15 @@
 
 mod assemble;
 mod batch;
+mod boot;
+mod checkpoint;
 mod crowd;
 mod deploy;
 mod folder;
 mod guest;
 mod inputs;
 mod interrupt;
+mod journal;
 mod kernels;
 mod lab;
 mod outcome;
@@ -23,6 +26,7 @@ mod wires;
 mod world;
 
 pub use batch::{Job, run_all};
+pub use checkpoint::Checkpoints;
 pub use inputs::{computer, guest_programs};
 pub use interrupt::Interrupt;
 
@@ -63,6 +67,8 @@ pub struct Options {
     pub time: Option<Time>,
     /// All chance there is in lockstep time.
     pub seed: u64,
+    /// What is done with checkpoints in lockstep time.
+    pub checkpoints: Checkpoints,
     /// Have the guests' kernels testify. Without, there is no kernel evidence, and nothing that costs time for it.
     pub witness: bool,
     /// What these hosts boot, whatever their suite: images that are not the cache's.
@@ -82,6 +88,7 @@ impl Default for Options {
             within,
             time: None,
             seed: 0,
+            checkpoints: Checkpoints::default(),
             witness: true,
             images: BTreeMap::new(),
         }
@@ -139,6 +146,9 @@ pub fn run(scenario: &Scenario, options: &Options, reporter: &Reporter, interrup
             (clock, Some(hand))
         }
     };
+    if let Time::Lockstep = time {
+        phases = Phases::start_on(clock.clone());
+    }
     let folder = Folder::create(options.out.as_deref(), &scenario.name, &outcome::stamp(started))?;
     folder.write("scenario.yaml", scenario.source.as_bytes())?;
     let _log = RunLog::open(&folder.file("controller.log"), clock.clone())?;

@@ -39,7 +39,7 @@ pub(super) fn conclude(
     (started, virtual_time): (SystemTime, Option<LabTime>),
     mut phases: Phases,
 ) -> Result<Run> {
-    let Carried { error, timeline, watched, accounts, command_lines } = carried;
+    let Carried { error, timeline, watched, accounts, command_lines, checkpoint } = carried;
     let expectations = judge::judge_at(scenario, &timeline, watched);
     let outcome = if error.is_some() { Outcome::Unknown } else { judge::outcome(&expectations) };
     write_events(&folder, &timeline)?;
@@ -58,6 +58,7 @@ pub(super) fn conclude(
             started: report::rfc3339(started),
             wall_seconds: phases.wall().as_secs_f64(),
             virtual_seconds: virtual_time.map(|time| time.since(LabTime(0)).as_secs_f64()),
+            checkpoint,
             overhead_seconds: phases.overhead(),
             phases: phases.all().to_vec(),
         },

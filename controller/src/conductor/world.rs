@@ -5,6 +5,7 @@
 //! what became of whom, in the order of the hosts. So whatever comes of it depends on what was done before, and when, and on nothing else.
 
 use super::interrupt::Interrupt;
+use super::journal::{Entry, Frame, Heard, Journal};
 use super::watch::Grant;
 use crate::cable::{LockstepCable, Summary};
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use crate::machine::qemu::lockstep::{Company, Ears};
 use crate::remote::{Agent, Drive, Session};
 use crate::scenario::Rule;
 use crate::time::lockstep::chance::Chance;
-use crate::time::lockstep::{Departure, Id, Lockstep, Port};
+use crate::time::lockstep::{Delivery, Departure, Id, Lockstep, OwnClock, Port, Sent, Wire};
 use crate::timeline::{Ended, Hand, LabTime, MachineEvent, Recorder, What};
 use crate::witness::kernel::Look;
 use indexmap::IndexMap;
@@ -37,14 +38,17 @@ pub(super) struct World(Mutex<Inner>);
 struct Inner {
     itself: Weak<World>,
     lockstep: Lockstep,
-    chance: Chance,
+    /// The run's, since the lab was ready: until then all runs are the same.
+    chance: Option<Chance>,
     cable: Option<LockstepCable>,
     hand: Hand,
     recorder: Recorder,
     interrupt: Interrupt,
     stations: IndexMap<String, Station>,
     /// The flight recorders that are being written.
-    looks: BTreeMap<String, Look>,
+    looks: BTreeMap<String, Looked>,
+    /// All that was heard, as long as the lab may be saved.
+    journal: Option<Journal>,
 }
 
 /// A host's place in the world.
@@ -60,6 +64,35 @@ struct Station {
     session: Option<Session>,
 }
 
+/// A flight recorder, and how many of its records were read.
+struct Looked {
+    look: Look,
+    records: u64,
+}
+
+impl Looked {
+    /// Reads on, until so many were read at most; whether there were some.
+    fn look(&mut self, until: u64) -> Result<bool> {
+        let before = std::mem::replace(&mut self.records, self.look.look_until(until)?);
+        Ok(self.records != before)
+    }
+}
+
+/// The cable, and what is written down of what comes to it.
+struct Noting<'a> {
+    cable: &'a mut LockstepCable,
+    noted: Option<&'a mut Vec<Sent>>,
+}
+
+impl Wire for Noting<'_> {
+    fn carry(&mut self, frame: &Sent) -> Result<Vec<Delivery>> {
+        if let Some(noted) = &mut self.noted {
+            noted.push(frame.clone());
+        }
+        self.cable.carry(frame)
+    }
+}
+
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World").finish_non_exhaustive()
@@ -69,7 +102,6 @@ impl fmt::Debug for World {
 impl World {
     pub(super) fn new(
         lockstep: Lockstep,
-        chance: Chance,
         cable: LockstepCable,
         hand: Hand,
         recorder: Recorder,
@@ -79,7 +111,9 @@ impl World {
         let cable = Some(cable);
         Arc::new_cyclic(|itself| {
             let itself = itself.clone();
-            Self(Mutex::new(Inner { itself, lockstep, chance, cable, hand, recorder, interrupt, stations, looks }))
+            let (chance, journal) = (None, Some(Journal::default()));
+            let inner = Inner { itself, lockstep, chance, cable, hand, recorder, interrupt, stations, looks, journal };
+            Self(Mutex::new(inner))
         })
     }
 
@@ -100,7 +134,7 @@ impl World {
 
     /// From now on this flight recorder is looked into at each boundary, in place of the host's last one.
     pub(super) fn look(&self, host: &str, look: Look) {
-        self.inner().looks.insert(host.to_owned(), look);
+        self.inner().looks.insert(host.to_owned(), Looked { look, records: 0 });
     }
 
     /// As [`crate::cable::Cable::set_link`].
@@ -116,6 +150,52 @@ impl World {
     /// As [`crate::cable::Cable::set_rules`].
     pub(super) fn set_rules(&self, rules: Vec<Rule>) -> Result<()> {
         self.inner().cable()?.set_rules(rules)
+    }
+
+    /// Whether nothing would happen for so long.
+    pub(super) fn quiet(&self, span: Duration) -> bool {
+        self.inner().lockstep.quiet(span)
+    }
+
+    /// What was heard since the lab began: once, and none if something happened that cannot be heard again. From now on nothing is written
+    /// down.
+    pub(super) fn journal(&self) -> Option<Journal> {
+        let mut inner = self.inner();
+        let journal = inner.journal.take()?;
+        Some(Journal { now: inner.lockstep.now(), ..journal })
+    }
+
+    /// Where the machine of each host stands.
+    ///
+    /// # Errors
+    /// One is off.
+    pub(super) fn clocks(&self) -> Result<BTreeMap<String, OwnClock>> {
+        let mut inner = self.inner();
+        let hosts = inner.hosts().into_iter();
+        hosts
+            .map(|host| {
+                let machine = inner.machine(&host)?;
+                let clock = inner.lockstep.own_clock(machine);
+                let clock = clock.ok_or_else(|| Error::broken(format!("the machine of '{host}' is gone")))?;
+                Ok((host, clock))
+            })
+            .collect()
+    }
+
+    /// Hears a lab again that was saved: its machines were restored, and have joined.
+    ///
+    /// # Errors
+    /// They do not stand where they were saved, or what they said cannot be heard.
+    pub(super) fn hear_again(&self, journal: &Journal) -> Result<()> {
+        self.inner().hear_again(journal)
+    }
+
+    /// The lab is ready: from now on frames and boots take a little longer, by chance.
+    pub(super) fn take_chance(&self, chance: Chance) -> Result<()> {
+        let mut inner = self.inner();
+        inner.chance = Some(chance);
+        inner.cable()?.sway(chance);
+        Ok(())
     }
 
     /// The lab is over: ends the cable.
@@ -153,7 +233,7 @@ impl Company for World {
         let mut inner = self.inner();
         let number = inner.stations.get_index_of(host).unwrap_or_default();
         let power_on = inner.station(host)?.power_ons;
-        let later = inner.chance.boot(number, power_on);
+        let later = inner.chance.map_or(Duration::ZERO, |chance| chance.boot(number, power_on));
         let machine = inner.lockstep.join(host, socket, later)?;
         let itself = inner.itself.clone();
         let station = inner.station(host)?;
@@ -170,8 +250,7 @@ impl Company for World {
 
     fn pause(&self, host: &str) -> Result<()> {
         let mut inner = self.inner();
-        let machine = inner.station(host)?.machine;
-        let machine = machine.ok_or_else(|| Error::broken(format!("the machine of '{host}' is off")))?;
+        let machine = inner.machine(host)?;
         inner.lockstep.pause(machine)
     }
 
@@ -217,36 +296,105 @@ impl Inner {
             return Err(Error::interrupted());
         }
         let Some(cable) = self.cable.as_mut() else { return Err(Error::broken("the cable is ended")) };
-        let gone = self.lockstep.advance(limit, cable)?;
-        self.hand.set(self.lockstep.now());
-        let hosts: Vec<String> = self.stations.keys().cloned().collect();
-        hosts.iter().try_for_each(|host| self.hear(host))?;
-        self.looks.values().try_for_each(Look::look)?;
+        let mut noted = self.journal.is_some().then(Vec::new);
+        let gone = self.lockstep.advance(limit, &mut Noting { cable, noted: noted.as_mut() })?;
+        let now = self.lockstep.now();
+        self.hand.set(now);
+        let frames = noted.unwrap_or_default().iter().filter_map(|sent| self.frame(sent)).collect();
+        let mut entry = Entry { at: now, frames, heard: BTreeMap::new() };
+        for host in self.hosts() {
+            let console = self.hear(&host)?;
+            if !console.is_empty() {
+                entry.heard.entry(host).or_default().console = console;
+            }
+        }
+        for (host, looked) in &mut self.looks {
+            if looked.look(u64::MAX)? {
+                entry.heard.entry(host.clone()).or_default().records = looked.records;
+            }
+        }
+        if !gone.is_empty() {
+            self.journal = None;
+        }
+        if let Some(journal) = self.journal.as_mut().filter(|_| !entry.frames.is_empty() || !entry.heard.is_empty()) {
+            journal.entries.push(entry);
+        }
         gone.into_iter().for_each(|departure| self.departed(&departure));
         Ok(())
     }
 
-    /// Hears a host, and has what its agent is to be told typed.
-    fn hear(&mut self, host: &str) -> Result<()> {
+    fn hosts(&self) -> Vec<String> {
+        self.stations.keys().cloned().collect()
+    }
+
+    /// A frame as it is written down.
+    fn frame(&self, sent: &Sent) -> Option<Frame> {
+        let (host, _) = self.stations.iter().find(|(_, it)| it.machine == Some(sent.from.machine))?;
+        Some(Frame { host: host.clone(), nic: sent.from.nic, at: sent.at, bytes: sent.bytes.to_vec() })
+    }
+
+    /// As [`Inner::go_on`], boundary by boundary, with machines that have done it already.
+    fn hear_again(&mut self, journal: &Journal) -> Result<()> {
+        self.journal = None;
+        let mut clocks = Vec::new();
+        for (host, clock) in &journal.clocks {
+            clocks.push((self.machine(host)?, *clock));
+        }
+        self.lockstep.resume(journal.now, &clocks)?;
+        for Entry { at, frames, heard } in &journal.entries {
+            for Frame { host, nic, at, bytes } in frames {
+                let from = Port { machine: self.machine(host)?, nic: *nic };
+                // Where it was delivered it is in that machine.
+                self.cable()?.carry(&Sent { from, at: *at, bytes: bytes.as_slice().into() })?;
+            }
+            self.hand.set(*at);
+            for host in self.hosts() {
+                if let Some(Heard { console, .. }) = heard.get(&host) {
+                    self.station(&host)?.ears.again(console)?;
+                }
+                self.hear(&host)?;
+            }
+            for (host, looked) in &mut self.looks {
+                if let Some(Heard { records, .. }) = heard.get(host) {
+                    looked.look(*records)?;
+                }
+            }
+        }
+        self.hand.set(journal.now);
+        Ok(())
+    }
+
+    fn machine(&mut self, host: &str) -> Result<Id> {
+        self.station(host)?.machine.ok_or_else(|| Error::broken(format!("the machine of '{host}' is off")))
+    }
+
+    /// Hears a host, and has what its agent is to be told typed. Gives what was on its console.
+    fn hear(&mut self, host: &str) -> Result<Vec<u8>> {
         let now = self.lockstep.now();
-        let Some(station) = self.stations.get_mut(host) else { return Ok(()) };
-        let Some(machine) = station.machine else { return Ok(()) };
+        let Some(station) = self.stations.get_mut(host) else { return Ok(Vec::new()) };
+        let Some(machine) = station.machine else { return Ok(Vec::new()) };
         let mut events = station.ears.hypervisor()?;
         if events.iter().any(|event| matches!(event, MachineEvent::Reset { .. })) {
             station.anew(&self.itself);
+            self.journal = None;
         }
         // Its departure is told with the boundary at which it is missed.
         events.retain(|event| matches!(event, MachineEvent::Reset { .. }));
-        events.extend(station.ears.console()?);
+        let (told, console) = station.ears.console()?;
+        events.extend(told);
         let said = station.ears.agent()?;
         let broken = |e: Error| e.during(&format!("talking to the agent of host '{host}'"));
         let typed =
             station.agent.as_mut().map_or_else(|| Ok(Vec::new()), |agent| agent.turn(now, &said)).map_err(broken)?;
+        if !typed.is_empty() || !said.is_empty() {
+            // Whoever has talked to an agent cannot be heard again without it.
+            self.journal = None;
+        }
         if !typed.is_empty() {
             self.lockstep.type_in(machine, now, &typed);
         }
         events.into_iter().for_each(|event| self.note(host, event));
-        Ok(())
+        Ok(console)
     }
 
     /// A host's machine is no more: its number.

@@ -24,7 +24,6 @@ pub enum Clock {
 /// - `mitigations=off`, `cryptomgr.notests`: nobody attacks a guest; self-tests take 0.45 s of an emulated boot.
 /// - `TERM=dumb`: the console is a log; an init that thinks it a terminal would write control sequences into it.
 /// - `panic=0`: a kernel that panicked stays dead and visible.
-/// - `random.trust_cpu=on`, in lockstep: the processor's random numbers are the seeded ones, and there are no others to wait for.
 /// - `root=/dev/pmem0`, in lockstep: a virtio disk answers when the host is ready, an NVDIMM is memory.
 #[must_use]
 pub fn kernel_parameters(init: Init, clock: Clock) -> String {
@@ -47,7 +46,7 @@ fn common(clock: Clock) -> String {
     let clock = match clock {
         Clock::Kvm => "",
         Clock::Emulated => " tsc=unstable clocksource=hpet nolapic_timer no_timer_check",
-        Clock::Lockstep => " tsc=reliable tsc_early_khz=1000000 pmtmr=0 random.trust_cpu=on",
+        Clock::Lockstep => " tsc=reliable tsc_early_khz=1000000 pmtmr=0",
     };
     format!("console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests{clock}")
 }
@@ -89,7 +88,7 @@ mod tests {
         assert_eq!(
             kernel_parameters(Init::Sysvinit, Clock::Lockstep),
             "console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests \
-             tsc=reliable tsc_early_khz=1000000 pmtmr=0 random.trust_cpu=on root=/dev/pmem0 init=/sbin/init"
+             tsc=reliable tsc_early_khz=1000000 pmtmr=0 root=/dev/pmem0 init=/sbin/init"
         );
     }
 

@@ -1,12 +1,11 @@
 //! Builds an image: fetch and unpack, kernel, initramfs, disk, lock, stamp.
 
-use super::cache::Building;
-use super::folder::{free_bytes, remove_folder};
 use super::kernel::Kernel;
 use super::lock::{self, Lock};
 use super::recipe::{self, EPOCH};
 use super::tool::{self, Tool};
 use super::{DISK, INITRD, KERNEL, PROGRESS, disk, drivers, initramfs, tree, verify};
+use crate::cache::{Building, free_bytes, remove_folder};
 use crate::error::{Context, Error, Result};
 use crate::progress::Reporter;
 use std::collections::BTreeMap;

@@ -20,11 +20,9 @@
 
 mod boot;
 mod build;
-mod cache;
 mod cpio;
 mod disk;
 mod drivers;
-mod folder;
 mod initramfs;
 mod kernel;
 mod lock;
@@ -37,10 +35,9 @@ mod verify;
 
 pub use boot::{Clock, kernel_parameters, probe_parameters, reboot_command, shutdown_command};
 pub use build::{SPACE_NEEDED, TOOLS};
-pub use cache::cache_folder;
 pub use lock::{Artefact, Lock, Package};
 pub use seed::{Control, Seed, seed};
-pub use store::{Entry, Image, Spec, ensure, list, of_key, remove, unpacked};
+pub use store::{Entry, Image, Spec, cache_folder, ensure, list, of_key, remove, unpacked};
 
 /// The id under which progress of images is told.
 const PROGRESS: &str = "image";

@@ -1,9 +1,9 @@
 //! What the rest of the controller asks of images: have one, list them, remove one.
 
-use super::cache::{Cache, Held, LockKind, cache_folder};
 use super::lock::Lock;
 use super::verify::{self, Found};
 use super::{DISK, INITRD, KERNEL, PROGRESS, build, lock, recipe};
+use crate::cache::{self, Cache, Held, LockKind};
 use crate::error::{Error, Result};
 use crate::progress::Reporter;
 use std::cell::Cell;
@@ -13,6 +13,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The suites that an image can be made of, the default first.
 const SUITES: [&str; 4] = ["trixie", "bookworm", "bullseye", "sid"];
+
+/// Where images are kept.
+///
+/// # Errors
+/// As [`cache::folder`].
+pub fn cache_folder() -> Result<PathBuf> {
+    cache::folder("images")
+}
 
 /// Which image is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +93,7 @@ pub fn ensure(spec: &Spec, reporter: &Reporter, interrupted: &dyn Fn() -> bool) 
     }
     let cache = Cache::open(cache_folder()?)?;
     let key = recipe::key(&spec.suite);
-    let folder = cache.image(&key);
+    let folder = cache.entry(&key);
     let mut built = false;
     let waited = Cell::new(false);
     let mut waiting = || {
@@ -138,7 +146,7 @@ fn image(key: String, folder: &Path, contents: Lock, held: Option<Held>) -> Imag
 /// It has not, or the image is being changed just now.
 pub fn of_key(key: &str) -> Result<Image> {
     let cache = Cache::open(cache_folder()?)?;
-    let folder = cache.image(key);
+    let folder = cache.entry(key);
     let busy = || Error::broken(format!("image {key} is being built or removed just now"));
     let held = cache.try_lock(key, LockKind::Use)?.ok_or_else(busy)?;
     match verify::look(&folder) {
@@ -177,8 +185,8 @@ fn build_into(
     let start = Instant::now();
     let done = cache.building(key, held).and_then(|building| {
         build::build(key, suite, &building, reporter, interrupted)?;
-        cache.remove_image(key)?;
-        building.finish(&cache.image(key))
+        cache.remove_entry(key)?;
+        building.finish(&cache.entry(key))
     });
     match &done {
         Ok(()) => reporter.done(PROGRESS, format!("guest image built in {:.0} s", start.elapsed().as_secs_f64())),
@@ -209,7 +217,7 @@ pub fn list() -> Result<Vec<Entry>> {
 }
 
 fn entry(cache: &Cache, key: String, current: &[String]) -> Result<Entry> {
-    let folder = cache.image(&key);
+    let folder = cache.entry(&key);
     let (contents, damage) = match verify::look(&folder) {
         Found::Intact(contents) => (Some(*contents), None),
         Found::Absent => (None, Some("it was removed just now".to_owned())),

@@ -18,8 +18,9 @@ pub mod qemu;
 
 pub use accelerator::{Accelerator, Choice};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::timeline::Ended;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,28 @@ pub trait Machine: Send {
     /// # Errors
     /// The machine is off, or its process ended in any other way: then it was not this that ended it.
     fn power_off(&mut self) -> Result<Ended>;
+
+    /// Writes all that the machine is, memory, disk and devices, without its noticing. Only in lockstep time, at a boundary.
+    ///
+    /// # Errors
+    /// The machine is off, the hypervisor refuses or ends, or it cannot be written. The machine goes on all the same, if it lives.
+    fn save(&mut self, into: &mut dyn Write) -> Result<()> {
+        let _ = into;
+        Err(Error::broken(format!("the machine of '{}' cannot be saved: it lives in real time", self.host())))
+    }
+
+    /// Makes a machine, whose power was never on, what was [saved](Machine::save) of one like it. It stands still until `power_on`, which
+    /// then boots nothing.
+    ///
+    /// # Errors
+    /// It cannot be read to its end, or the hypervisor does not take it. The machine is off then, as if nothing had been tried.
+    fn load(&mut self, from: &mut dyn Read) -> Result<()> {
+        let _ = from;
+        Err(Error::broken(format!("the machine of '{}' cannot be restored: it lives in real time", self.host())))
+    }
+
+    /// Takes a [`load`](Machine::load) back.
+    fn unload(&mut self) {}
 
     /// Presses the reset button. Memory, CPU and devices start afresh; the disk keeps what it was told.
     ///

@@ -46,8 +46,8 @@ pub use junit::junit;
 pub use ladder::ladder;
 pub use markdown::markdown;
 pub use result::{
-    Accelerator, Broken, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind, RunResult, SCHEMA_VERSION,
-    ScenarioId, Times, Versions, result_schema, to_json,
+    Accelerator, Broken, CheckpointUse, CheckpointUsed, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind,
+    RunResult, SCHEMA_VERSION, ScenarioId, Times, Versions, result_schema, to_json,
 };
 pub use style::Style;
 pub use summary::summary;

@@ -90,10 +90,32 @@ pub struct Times {
     pub wall_seconds: f64,
     /// In seconds of virtual time; null where machines ran in real time.
     pub virtual_seconds: Option<f64>,
-    /// Of the wall time, what was neither boots nor reboots nor waits that the scenario asks for, in seconds.
+    /// Whether the lab was restored from a checkpoint, or one was saved of it; null if neither.
+    #[serde(default)]
+    pub checkpoint: Option<CheckpointUse>,
+    /// Of the wall time, what was neither boots nor reboots nor a checkpoint's nor waits that the scenario asks for, in seconds.
     pub overhead_seconds: f64,
     /// What the wall time went into, in order of time.
     pub phases: Vec<Phase>,
+}
+
+/// What a run did with the checkpoint of its lab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CheckpointUse {
+    /// Its key in the cache: a hash of everything that shapes it.
+    pub key: String,
+    /// What was done.
+    pub used: CheckpointUsed,
+}
+
+/// Whether a lab came from its checkpoint or went to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckpointUsed {
+    /// The hosts did not boot: they were restored.
+    Restored,
+    /// The hosts booted, and were saved.
+    Saved,
 }
 
 /// A stretch of a run.
@@ -101,8 +123,11 @@ pub struct Times {
 pub struct Phase {
     /// In words: "boot client, server".
     pub name: String,
-    /// How long, in seconds.
+    /// How long, in seconds of real time.
     pub seconds: f64,
+    /// The same in virtual time; null where machines ran in real time.
+    #[serde(default)]
+    pub virtual_seconds: Option<f64>,
     /// Of what kind.
     pub kind: PhaseKind,
 }
@@ -115,6 +140,10 @@ pub enum PhaseKind {
     Image,
     /// The hosts' first boot.
     Boot,
+    /// The hosts' first boot, out of a checkpoint.
+    Restore,
+    /// Saving a checkpoint, for the runs to come.
+    Save,
     /// A boot that a step asks for.
     Reboot,
     /// A pause that a step asks for, or watching until a claim is decided.

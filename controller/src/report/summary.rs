@@ -175,6 +175,8 @@ impl Page {
         let kinds = [
             (K::Image, "image"),
             (K::Boot, "boot"),
+            (K::Restore, "restore"),
+            (K::Save, "save checkpoint"),
             (K::Reboot, "reboot"),
             (K::Wait, "waiting"),
             (K::Step, "steps"),

@@ -26,7 +26,7 @@ pub fn seconds(seconds: u64) -> LabTime {
 /// A guest whose first program is this script.
 pub fn guest(bench: &Bench, script: &str) -> Guest {
     let mut guest = Guest::script(bench, script);
-    guest.append = "console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests tsc=reliable random.trust_cpu=on \
+    guest.append = "console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests tsc=reliable \
                     net.ifnames=0 rdinit=/deadpeer-test"
         .to_owned();
     guest
@@ -87,6 +87,7 @@ impl Lab {
             plugin: self.plugin.clone(),
             socket: -1,
             qmp: None,
+            restored: false,
         }
     }
 

@@ -32,6 +32,7 @@ fn board(bench: &Bench, socket: &OwnedFd) -> Board {
         plugin: if plugin.exists() { plugin } else { install(bench.folder.path()).unwrap() },
         socket: socket.as_raw_fd(),
         qmp: None,
+        restored: false,
     }
 }
 

@@ -113,7 +113,8 @@ fn a_guest_that_resets_its_machine_boots_at_the_same_time_in_every_run() {
         let mut lab = Lab::new(&bench, name);
         let machine = lab.start(lab.board("client", &guest), None);
         let mut cable = Cable { ends: vec![Port { machine, nic: 0 }], ..Cable::default() };
-        assert_eq!(lab.run_to(seconds(15), &mut cable), []);
+        // Whoever reads /dev/urandom before the kernel was given chance waits a second until it has found some.
+        assert_eq!(lab.run_to(seconds(20), &mut cable), []);
         (lab.console("client"), cable.capture)
     };
     let first = run("first");

@@ -1,12 +1,15 @@
 //! Runs in lockstep time: the same bytes every time, and what goes wrong under them is told as in real time.
 
-use crate::bench::{Bench, alive_with, scenario};
+use crate::bench::{Bench, LONG, alive_with, scenario};
 use crate::own::{SCENARIO, Workshop, refused};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const LOCKSTEP: [&str; 2] = ["--time", "lockstep"];
 
@@ -29,7 +32,8 @@ fn two_runs_are_the_same_to_the_byte() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     for name in scenarios {
         let same = format!("✓ {name}: two runs are the same in all ");
-        assert!(said.lines().any(|line| line.starts_with(&same) && line.ends_with("(pass)")), "{name}: {said}");
+        let how = "bytes, one booted and one restored (pass)";
+        assert!(said.lines().any(|line| line.starts_with(&same) && line.ends_with(how)), "{name}: {said}");
     }
 }
 
@@ -84,6 +88,99 @@ fn each_seed_is_run_and_told_in_what_came_of_all() {
         result["hosts"]["client"]["boot_ids"][0].clone()
     });
     assert_ne!(first, second, "another seed, another run");
+}
+
+/// A lab that is used by a test alone, so that the test has its checkpoint to itself.
+fn own_cache(home: &tempfile::TempDir) -> PathBuf {
+    let cache = home.path().join("deadpeer");
+    std::fs::create_dir_all(&cache).unwrap();
+    std::os::unix::fs::symlink(deadpeer::image::cache_folder().unwrap(), cache.join("images")).unwrap();
+    cache.join("checkpoints")
+}
+
+const SHORT: &str = "  - run: test -d /run/deadpeer\n    host: server";
+
+/// Runs two booted hosts through a step, with its cache in `home`. What became of the checkpoint, and what was said.
+fn short_run(home: &tempfile::TempDir) -> (String, String) {
+    let ending = Bench::start(&scenario(SHORT), &LOCKSTEP, &[("XDG_CACHE_HOME", home.path())]).end();
+    assert_eq!(ending.status.code(), Some(0), "{}", ending.said);
+    ending.left_nothing();
+    (ending.result()["time"]["checkpoint"]["used"].as_str().unwrap_or("none").to_owned(), ending.said)
+}
+
+/// Checkpoints that are whole, and nothing but them and their locks.
+fn whole(folder: &Path) -> Vec<PathBuf> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, others): (Vec<_>, Vec<_>) = names.partition(|path| path.is_dir());
+    assert!(others.iter().all(|path| path.extension().is_some_and(|it| it == "lock")), "{others:?}");
+    assert!(folders.iter().all(|path| path.join("manifest.json").is_file()), "{folders:?}");
+    folders
+}
+
+/// Damage of each kind is told, the hosts boot, and the checkpoint is made anew.
+#[test]
+fn a_checkpoint_that_is_damaged_is_made_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = own_cache(&home);
+    assert_eq!(short_run(&home).0, "saved");
+    assert_eq!(short_run(&home).0, "restored");
+    let checkpoint = whole(&folder).pop().unwrap();
+    let state = |name: &str| File::options().read(true).write(true).open(checkpoint.join(name)).unwrap();
+    let cut = state("client.state");
+    cut.set_len(cut.metadata().unwrap().len() / 2).unwrap();
+    let (used, said) = short_run(&home);
+    assert_eq!(used, "saved", "{said}");
+    assert!(said.contains("the lab's checkpoint cannot be used") && said.contains("client.state has"), "{said}");
+    // In the midst of the other one, whose machine is being loaded when it shows.
+    let altered = state("server.state");
+    let middle = altered.metadata().unwrap().len() / 2;
+    altered.write_all_at(b"altered", middle).unwrap();
+    let (used, said) = short_run(&home);
+    assert_eq!(used, "saved", "{said}");
+    assert!(said.contains("restoring host 'server'"), "{said}");
+    assert_eq!(short_run(&home).0, "restored");
+    assert_eq!(whole(&folder).len(), 1);
+}
+
+/// Saving is cut off by Ctrl-C and by SIGKILL: no half checkpoint is ever found, and the next run makes a whole one.
+#[test]
+fn a_controller_that_ends_while_it_saves_leaves_no_checkpoint() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = own_cache(&home);
+    for (how, code) in [(Signal::SIGINT, Some(130)), (Signal::SIGKILL, None)] {
+        let bench = Bench::start(&scenario(SHORT), &LOCKSTEP, &[("XDG_CACHE_HOME", home.path())]);
+        let saving = || {
+            let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            entries.into_iter().any(|it| it.path().join("client.state").exists())
+        };
+        let deadline = Instant::now() + LONG;
+        while !saving() {
+            assert!(Instant::now() < deadline, "no checkpoint is ever saved");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        signal(bench.pid(), how);
+        let ending = bench.end();
+        assert_eq!(ending.status.code(), code, "{}", ending.said);
+        crate::bench::eventually("the end of all machines", || alive_with(&ending.folder).is_empty());
+    }
+    assert_eq!(short_run(&home).0, "saved");
+    assert_eq!(whole(&folder).len(), 1);
+}
+
+/// The run's seed is what differs between two labs from one checkpoint.
+#[test]
+fn ports_and_sequence_numbers_are_the_seed_s() {
+    let steps = "  - start: echo-server\n    until: { prints: waiting }\n  - start: echo-client\n    until: { prints: connected }";
+    let syn = |seed: &str| {
+        let ending = Bench::start(&scenario(steps), &[&LOCKSTEP[..], &["--seed", seed]].concat(), &[]).end();
+        let events = std::fs::read_to_string(ending.folder.join("events.jsonl")).unwrap();
+        let line = events.lines().find(|line| line.contains("\"syn\"")).unwrap_or_else(|| panic!("{events}"));
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event.to_string()
+    };
+    let (one, again, two) = (syn("1"), syn("1"), syn("2"));
+    assert_eq!(one, again);
+    assert_ne!(one, two);
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub fn result(story: &Story) -> RunResult {
     for host in hosts.values_mut() {
         host.image = Some(Image { key: "5b2f0e".to_owned(), suite: "trixie".to_owned() });
     }
-    let phase = |name: &str, seconds, kind| Phase { name: name.to_owned(), seconds, kind };
+    let phase = |name: &str, seconds, kind| Phase { name: name.to_owned(), seconds, virtual_seconds: None, kind };
     let Story { scenario, events, .. } = story;
     RunResult {
         schema: SCHEMA_VERSION,
@@ -31,6 +31,7 @@ pub fn result(story: &Story) -> RunResult {
             started: "2026-03-01T12:34:56.789Z".to_owned(),
             wall_seconds: 6.731,
             virtual_seconds: None,
+            checkpoint: None,
             overhead_seconds: 0.262,
             phases: vec![
                 phase("prepare", 0.182, PhaseKind::Overhead),

@@ -2,7 +2,7 @@
 //! shell, the agent.
 
 use deadpeer_guest::wrap::{EX_USAGE, complain};
-use deadpeer_guest::{agent, attend, bring, shell, tell, witness};
+use deadpeer_guest::{agent, attend, bring, shell, stir, tell, witness};
 use std::process::exit;
 
 const HELP: &str = "\
@@ -10,6 +10,7 @@ usage: witness start
        witness attend [--service] MARK NAME -- COMMAND...
        witness become NAME
        witness tell
+       witness stir CHANCE
        witness agent [DEVICE]
        witness bring OFFSET LENGTH
 
@@ -17,6 +18,7 @@ usage: witness start
   attend   starts COMMAND and tells how it fares, in lines that begin with MARK
   become   what init executes for a service that `attend --service` asked it to start
   tell     prints what the kernel says of itself: boot id, carrier, how often that was lost
+  stir     has the kernel draw its random numbers from CHANCE, 64 hexadecimal digits
   agent    has what the host says on DEVICE (/dev/ttyS1) carried out; returns when that line is open
   bring    writes so many bytes of the program disk to standard output
 
@@ -46,6 +48,7 @@ fn carry_out(name: &str, mut arguments: impl Iterator<Item = String>) -> i32 {
         Some("become") => attend::become_service(arguments),
         Some("tell") => tell(),
         Some("bring") => bring(arguments),
+        Some("stir") => stir(arguments),
         _ => {
             complain(format_args!("{HELP}"));
             EX_USAGE

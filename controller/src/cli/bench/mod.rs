@@ -146,10 +146,10 @@ mod tests {
 
     fn times(boot: f64, own: f64) -> Times {
         let phases = vec![
-            Phase { name: "boot".into(), seconds: boot, kind: PhaseKind::Boot },
-            Phase { name: "judge".into(), seconds: own, kind: PhaseKind::Overhead },
+            Phase { name: "boot".into(), seconds: boot, virtual_seconds: None, kind: PhaseKind::Boot },
+            Phase { name: "judge".into(), seconds: own, virtual_seconds: None, kind: PhaseKind::Overhead },
         ];
-        Times { started: String::new(), wall_seconds: boot + own, virtual_seconds: None, overhead_seconds: own, phases }
+        Times { started: String::new(), wall_seconds: boot + own, overhead_seconds: own, phases, ..Times::default() }
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod seeds;
 mod several;
 
 use super::{Format, output};
-use crate::conductor::{self, Interrupt, Options, Run};
+use crate::conductor::{self, Checkpoints, Interrupt, Options, Run};
 use crate::error::{Context, Error, Result};
 use crate::machine::Choice;
 use crate::own::{self, Own, Placed};
@@ -77,6 +77,10 @@ pub(super) struct RunArgs {
     /// again; in lockstep time
     #[arg(long, value_name = "FIRST..LAST", conflicts_with_all = ["seed", "repeat"], value_parser = seeds::parse)]
     pub(super) seeds: Option<RangeInclusive<u64>>,
+
+    /// Have all hosts boot in lockstep time: neither restore a lab that was booted before, nor keep this one
+    #[arg(long)]
+    pub(super) no_checkpoint: bool,
 
     /// Within which time a host must have booted; longer than the slowest machine needs
     #[arg(long, value_name = "TIME", default_value = "90 s", value_parser = scenario::parse_time)]
@@ -171,6 +175,7 @@ impl RunArgs {
             within: self.within,
             time: self.time,
             seed: self.seed,
+            checkpoints: if self.no_checkpoint { Checkpoints::Ignore } else { Checkpoints::Use },
             witness: !self.no_witness,
             ..Options::default()
         }

@@ -60,7 +60,7 @@ pub fn arguments(config: &Config, wiring: &Wiring) -> Vec<String> {
     args.control(config.control_mac);
     args.randomness();
     if let Some(file) = &wiring.recorder {
-        args.recorder(file);
+        args.recorder(file, "");
     }
     args.add("-chardev", format!("socket,id=qmp,fd={}", wiring.qmp));
     args.add("-mon", "chardev=qmp,mode=control");
@@ -134,10 +134,11 @@ impl Arguments {
     }
 
     /// Memory that the guest finds on its PCI bus and that is a file here: what it stored stays when this process dies.
-    fn recorder(&mut self, file: &Path) {
+    /// `more` are properties, each after a comma.
+    fn recorder(&mut self, file: &Path, more: &str) {
         let file = escape(&file.display().to_string());
         self.add("-object", format!("memory-backend-file,id=recorder,share=on,mem-path={file},size={RECORDER_MIB}M"));
-        self.add("-device", "ivshmem-plain,memdev=recorder");
+        self.add("-device", format!("ivshmem-plain,memdev=recorder{more}"));
     }
 
     /// The control NIC: a network of QEMU's own, from which nothing gets out and only SSH gets in.

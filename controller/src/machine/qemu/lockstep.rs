@@ -1,11 +1,14 @@
 //! QEMU in lockstep time: the plugin's file, a machine's disks, and whether a QEMU can do it.
 
+mod disk;
 mod ears;
 mod machine;
 mod monitor;
 mod programs;
+mod state;
 
 pub use super::arguments::{Board, Disk, PROGRAMS_MIB, lockstep as arguments};
+pub use disk::copy as disk;
 pub use ears::Ears;
 pub use machine::{Company, Config, LockstepMachine};
 pub use programs::{program_disk, put_on_disk};
@@ -17,11 +20,8 @@ use crate::process;
 use crate::time::lockstep::{Delivery, Lockstep, Sent, Wire};
 use crate::timeline::LabTime;
 use command_fds::CommandFdExt;
-use nix::errno::Errno;
-use nix::unistd::{Whence, lseek};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::ops::Range;
+use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
@@ -51,46 +51,6 @@ pub fn install(folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The step in which the length of an NVDIMM grows: its memory is mapped in pages of that size by host and guest.
-const DISK_STEP: u64 = 2 << 20;
-
-/// Makes a machine's disk: a copy of `base` (raw) that is its own to write to, and which nobody else may read. Holes stay holes, and
-/// where the file system can it shares what is not written to. An overlay would need QEMU's block layer, which works beside the
-/// machine, in the host's time.
-///
-/// # Errors
-/// The copy is there already, the base is not, or the disk is full.
-pub fn disk(base: &Path, copy: &Path) -> Result<Disk> {
-    let cannot = || format!("cannot make the disk {}", copy.display());
-    let mut from = File::open(base).broken(|| format!("cannot read the disk image {}", base.display()))?;
-    let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy).broken(cannot)?;
-    let length = from.metadata().broken(cannot)?.len();
-    let whole = length.next_multiple_of(DISK_STEP);
-    to.set_len(whole).broken(cannot)?;
-    let mut at = 0;
-    while let Some(data) = extent(&from, at).broken(cannot)? {
-        from.seek(SeekFrom::Start(data.start)).broken(cannot)?;
-        to.seek(SeekFrom::Start(data.start)).broken(cannot)?;
-        // copy_file_range(2), where both file systems can.
-        std::io::copy(&mut (&from).take(data.end - data.start), &mut to).broken(cannot)?;
-        at = data.end;
-    }
-    Ok(Disk { file: copy.to_owned(), mib: whole >> 20 })
-}
-
-/// The next part of a file that is no hole, from there on.
-fn extent(file: &File, from: u64) -> std::io::Result<Option<Range<u64>>> {
-    let seek = |offset: u64, what| -> nix::Result<u64> {
-        let offset = i64::try_from(offset).map_err(|_| Errno::EOVERFLOW)?;
-        lseek(file, offset, what)?.try_into().map_err(|_| Errno::EOVERFLOW)
-    };
-    match seek(from, Whence::SeekData) {
-        Ok(start) => Ok(Some(start..seek(start, Whence::SeekHole)?)),
-        Err(Errno::ENXIO) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Tries whether this QEMU can do lockstep time: starts a machine that has nothing to boot with the plugin, and grants it a few
 /// boundaries, while its firmware looks for a disk. QEMU may take `patience` for each.
 ///
@@ -116,6 +76,7 @@ pub fn probe(qemu: &Info, patience: Duration) -> Result<()> {
         plugin: install(folder.path())?,
         socket: theirs.as_raw_fd(),
         qmp: None,
+        restored: false,
     };
     let mut command = Command::new(&qemu.path);
     command.args(arguments(&board)).env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null());
@@ -162,7 +123,7 @@ impl Wire for NoWire {
 mod tests {
     use super::*;
     use crate::machine::qemu::OLDEST;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_plugin_s_file_is_there_once_and_nobody_else_s() {
@@ -171,36 +132,6 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), lockstep_plugin());
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o500);
         assert!(install(folder.path()).unwrap_err().fact.starts_with("cannot write the lockstep plugin"));
-    }
-
-    #[test]
-    fn a_disk_is_a_copy_with_the_same_holes() {
-        let folder = tempfile::tempdir().unwrap();
-        let (base, copy) = (folder.path().join("base"), folder.path().join("copy"));
-        let mut file = File::create(&base).unwrap();
-        for (at, bytes) in [(0, "begin"), (3 << 20, "middle"), ((5 << 20) - 3, "end")] {
-            file.seek(SeekFrom::Start(at)).unwrap();
-            file.write_all(bytes.as_bytes()).unwrap();
-        }
-        let disk = disk(&base, &copy).unwrap();
-        assert_eq!(disk, Disk { file: copy.clone(), mib: 6 });
-        let mut whole = std::fs::read(&base).unwrap();
-        whole.resize(6 << 20, 0);
-        assert!(std::fs::read(&copy).unwrap() == whole);
-        let (base, copy) = (base.metadata().unwrap(), copy.metadata().unwrap());
-        assert!(copy.blocks() <= base.blocks(), "{} blocks of {}", copy.blocks(), base.blocks());
-        assert_eq!(copy.permissions().mode() & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_disk_is_never_made_over_another_nor_of_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let (base, copy) = (folder.path().join("base"), folder.path().join("copy"));
-        assert!(disk(&base, &copy).unwrap_err().fact.starts_with("cannot read the disk image"));
-        std::fs::write(&base, "base").unwrap();
-        std::fs::write(&copy, "somebody's").unwrap();
-        assert!(disk(&base, &copy).unwrap_err().fact.starts_with("cannot make the disk"));
-        assert_eq!(std::fs::read(&copy).unwrap(), b"somebody's");
     }
 
     #[test]

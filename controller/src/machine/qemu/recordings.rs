@@ -35,6 +35,16 @@ impl Recordings {
         Ok(Some(path))
     }
 
+    /// That power-on was none: takes the file back.
+    pub(super) fn undo(&mut self) {
+        self.power_ons = self.power_ons.saturating_sub(1);
+        if self.folder.is_some()
+            && let Some(path) = self.files.pop()
+        {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
     /// For how many power-ons there were some, or would have been.
     pub(super) fn power_ons(&self) -> usize {
         self.power_ons

@@ -1,7 +1,7 @@
 //! One machine's plugin, over its socket.
 
 use super::protocol::{self, HELLO, Head, Hello, Item, Malformed, REPORT};
-use super::{INSTRUCTION, Reported};
+use super::{INSTRUCTION, OwnClock, Reported};
 use crate::error::{Context, Error, Result};
 use crate::timeline::LabTime;
 use std::io::{ErrorKind, Read, Write};
@@ -64,6 +64,16 @@ impl Member {
         member.hello = Hello::decode(&bytes).map_err(|malformed| member.nonsense(&malformed))?;
         tracing::debug!(host = member.name, hello = ?member.hello, "the lockstep plugin greets");
         Ok(member)
+    }
+
+    /// Its clock, since it reported first.
+    pub(super) fn own_clock(&self) -> Option<OwnClock> {
+        self.clock.map(|(now, ahead)| OwnClock { now, ahead })
+    }
+
+    /// It was restored, and is where it was paused when it was saved.
+    pub(super) fn resume(&mut self, clock: OwnClock) {
+        (self.stand, self.clock) = (Stand::Paused, Some((clock.now, clock.ahead)));
     }
 
     /// Bytes of serial input that are due and not taken.

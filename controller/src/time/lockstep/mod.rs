@@ -26,6 +26,7 @@ use crate::timeline::LabTime;
 use member::{Arrival, Member};
 use protocol::{Item, Line};
 use schedule::Schedule;
+use serde::{Deserialize, Serialize};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -53,6 +54,16 @@ pub struct Departure {
     pub at: LabTime,
     /// True: its QEMU said that the guest switched it off. False: its QEMU is gone without a word.
     pub orderly: bool,
+}
+
+/// Where a machine stands on its own clock, and by how much the lab's clock is ahead of that, wrapped: in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnClock {
+    /// Its own clock.
+    pub now: u64,
+    /// The lab's less its own.
+    pub ahead: u64,
 }
 
 /// The machines of a lab, and their one clock.
@@ -135,6 +146,37 @@ impl Lockstep {
             }
         }
         member.pause()
+    }
+
+    /// Whether nothing happens by itself for so long: no machine does anything, and nothing is on its way to one. Then all that there is
+    /// to be saved of a lab is in its machines.
+    #[must_use]
+    pub fn quiet(&self, span: Duration) -> bool {
+        self.schedule.quiet(span) && self.members.iter().flatten().all(|member| member.unread() == 0)
+    }
+
+    /// A machine's clock, as it reported last.
+    #[must_use]
+    pub fn own_clock(&self, machine: Id) -> Option<OwnClock> {
+        self.members.get(machine.0).and_then(Option::as_ref).and_then(Member::own_clock)
+    }
+
+    /// Takes up a lab that was saved when it was `now`. All machines have joined, were restored, and go on from where they stood.
+    ///
+    /// # Errors
+    /// A machine is gone, or does not stand where it was saved.
+    pub fn resume(&mut self, now: LabTime, clocks: &[(Id, OwnClock)]) -> Result<()> {
+        for (machine, clock) in clocks {
+            let gone = || Error::broken("a machine was gone when it was to go on");
+            let member = self.members.get_mut(machine.0).and_then(Option::as_mut).ok_or_else(gone)?;
+            member.resume(*clock);
+            match member.arrive(now)? {
+                Some(Arrival::Boundary(report)) => self.schedule.report(machine.0, report),
+                _ => return Err(gone()),
+            }
+        }
+        self.schedule.resume(now);
+        Ok(())
     }
 
     /// Bytes of a machine's serial input that are due and that its guest has not taken yet.

@@ -123,6 +123,21 @@ impl Schedule {
         self.held.insert((machine, at, self.count), Item { at, line, bytes });
     }
 
+    /// Whether nothing happens by itself for so long, and nothing is under way.
+    pub(super) fn quiet(&self, span: Duration) -> bool {
+        let until = self.now.after(span);
+        let asleep = |(next, there): (&Option<Option<LabTime>>, &bool)| match next {
+            Some(next) => next.is_none_or(|next| next > until),
+            None => !there,
+        };
+        self.held.is_empty() && self.sent.is_empty() && self.next.iter().zip(&self.there).all(asleep)
+    }
+
+    /// It is `now` in a lab that was saved when it was quiet.
+    pub(super) fn resume(&mut self, now: LabTime) {
+        self.now = now;
+    }
+
     /// How far all may run: `limit` at most, and never back.
     pub(super) fn boundary(&self, limit: LabTime) -> LabTime {
         let by_themselves = self.next.iter().flatten().flatten().copied();

@@ -61,12 +61,20 @@ enum Reading {
 pub struct Look(Arc<Mutex<Option<Live>>>);
 
 impl Look {
-    /// Notes what is new, if the witness has not been ended.
+    /// Notes what is new, if the witness has not been ended. How many records were read until now.
     ///
     /// # Errors
     /// The recorder cannot be read.
-    pub fn look(&self) -> Result<()> {
-        self.live().as_mut().map_or(Ok(()), Live::look)
+    pub fn look(&self) -> Result<u64> {
+        self.look_until(u64::MAX)
+    }
+
+    /// As [`Look::look`], of the first so many records alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look_until(&self, records: u64) -> Result<u64> {
+        self.live().as_mut().map_or(Ok(0), |live| live.look(records))
     }
 
     fn live(&self) -> MutexGuard<'_, Option<Live>> {
@@ -158,12 +166,12 @@ impl Live {
     }
 
     /// Notes what is new.
-    fn look(&mut self) -> Result<()> {
+    fn look(&mut self, records: u64) -> Result<u64> {
         let (clock, recorder) = (self.recorder.clock(), &self.recorder);
         let note = |event: &KernelEvent, ahead| note(recorder, event, ahead);
-        read_new(&self.host, &mut self.reader, &mut self.recording, || clock.now(), note)?;
+        read_new(&self.host, (&mut self.reader, records), &mut self.recording, || clock.now(), note)?;
         self.recorded.store(self.recording.recorded_until().0, Ordering::Release);
-        Ok(())
+        Ok(self.reader.sequence())
     }
 
     /// Looks again and again, and tells the guest the time, until `stop`.
@@ -172,7 +180,7 @@ impl Live {
         loop {
             // Looked at first: what was recorded before the end was asked for is read.
             let over = stop.load(Ordering::Acquire);
-            self.look()?;
+            self.look(u64::MAX)?;
             if over {
                 return Ok(self.end());
             }
@@ -200,19 +208,25 @@ fn cannot_open(file: &Path) -> String {
 /// Reads a recorder that nobody writes any more. When it was read says nothing then: as late as can be.
 pub(super) fn read_whole(host: &str, file: &Path) -> Result<Testimony> {
     let mut recording = Recording::new(host);
-    read_new(host, &mut Reader::new(open(file)?), &mut recording, || LabTime(i64::MAX.cast_unsigned()), |_, _| {})?;
+    let mut reader = Reader::new(open(file)?);
+    let last = || LabTime(i64::MAX.cast_unsigned());
+    read_new(host, (&mut reader, u64::MAX), &mut recording, last, |_, _| {})?;
     let (boots, damage) = recording.end();
     Ok(Testimony { host: host.to_owned(), boots, damage })
 }
 
+/// Reads on, until so many records were read in all.
 fn read_new(
     host: &str,
-    reader: &mut Reader<File>,
+    (reader, records): (&mut Reader<File>, u64),
     recording: &mut Recording,
     now: impl Fn() -> LabTime,
     mut note: impl FnMut(&KernelEvent, i64),
 ) -> Result<()> {
-    while let Some(found) = reader.next().broken(|| format!("cannot read the flight recorder of host '{host}'"))? {
+    let cannot = || format!("cannot read the flight recorder of host '{host}'");
+    while reader.sequence() < records
+        && let Some(found) = reader.next().broken(cannot)?
+    {
         recording.take(found, now());
         let (events, ahead) = recording.fresh();
         events.iter().for_each(|event| note(event, ahead));

@@ -4,9 +4,11 @@
 //! everything here is counted, seeded, or done by the vCPU's own thread:
 //!
 //! - `-icount shift=2,sleep=off`: 4 ns an instruction; an idle machine jumps to its next timer.
-//! - `-rtc clock=vm`, `-seed`: date and random numbers (the processor's RDRAND and RDSEED too) come from the machine.
+//! - `-rtc clock=vm`, `-seed`: date and random numbers come from the machine.
 //! - `hpet=off`: it would wake the machine 250 times a second.
 //! - `ioeventfd=off,tx=timer`: a NIC sends from a timer on the virtual clock, not when a thread of the host's gets round to it.
+//! - `guest_announce=off`: no guest is to tell the network that it was restored. QEMU 7.2 could be told so by `announce-rounds` alone, but then
+//!   frees the card's timer, and dies when the guest resets the card (`virtio_net_post_load_device`, `virtio_net_reset`).
 //! - `-netdev hubport`: a backend without a host side; the plugin is its other end.
 //! - The console is a file, which goes on over all boots: written at once, it never makes the guest wait. A pipe that is full would.
 //!   So is what the agent on the second serial line says.
@@ -14,6 +16,7 @@
 //! - The program disk is memory on the PCI bus (`ivshmem-plain`) that is a file: nothing of it is in the guest's memory before a program
 //!   is brought from there. `readonly=on`: a file that QEMU cannot write to, and memory that ignores a guest's stores. `master=on`: such
 //!   a machine may be saved and restored.
+//! - The processor has no random numbers (`-rdrand,-rdseed`): how many of them were drawn is not part of what QEMU saves of a machine.
 //! - No virtio disk, no user network, no random numbers from the host: all of them answer when the host is ready.
 
 use super::{Arguments, EMULATED_CPU, SANDBOX, escape, nic};
@@ -70,6 +73,8 @@ pub struct Board {
     pub socket: RawFd,
     /// QEMU's end of a QMP connection; the guest then stands still until it is let go.
     pub qmp: Option<RawFd>,
+    /// Whether its state comes over QMP (`migrate-incoming`), and it boots nothing.
+    pub restored: bool,
 }
 
 /// The command line of this machine, without the program's name.
@@ -84,7 +89,7 @@ pub fn lockstep(board: &Board) -> Vec<String> {
     args.add("-machine", format!("{MACHINE}{nvdimm}"));
     args.add("-accel", "tcg,thread=single");
     args.add("-icount", "shift=2,sleep=off");
-    args.add("-cpu", EMULATED_CPU);
+    args.add("-cpu", format!("{EMULATED_CPU},-rdrand,-rdseed"));
     args.add("-smp", "1");
     match &board.disk {
         Some(disk) => {
@@ -104,7 +109,8 @@ pub fn lockstep(board: &Board) -> Vec<String> {
         args.programs(file);
     }
     if let Some(file) = &board.recorder {
-        args.recorder(file);
+        // Its memory's master (ivshmem's word): what it holds is saved with the machine.
+        args.recorder(file, ",master=on");
     }
     let lines = [("console", &board.console), ("agent", &board.agent)];
     let lines: Vec<_> = lines.into_iter().filter_map(|(id, file)| Some((id, file.as_ref()?))).collect();
@@ -116,7 +122,7 @@ pub fn lockstep(board: &Board) -> Vec<String> {
     for (number, mac) in board.links.iter().enumerate() {
         let name = format!("link{number}");
         args.add("-netdev", format!("hubport,id={name},hubid={number}"));
-        args.nic(&name, &nic(number), *mac, ",ioeventfd=off,tx=timer,x-txtimer=1000");
+        args.nic(&name, &nic(number), *mac, ",ioeventfd=off,tx=timer,x-txtimer=1000,guest_announce=off");
         plugin.push_str(&format!(",net={name}"));
     }
     if let Some((id, _)) = lines.last() {
@@ -127,6 +133,9 @@ pub fn lockstep(board: &Board) -> Vec<String> {
         args.add("-chardev", format!("socket,id=qmp,fd={qmp}"));
         args.add("-mon", "chardev=qmp,mode=control");
         args.0.push("-S".to_owned());
+    }
+    if board.restored {
+        args.add("-incoming", "defer");
     }
     args.0
 }
@@ -168,6 +177,7 @@ mod tests {
             plugin: "/runs/1/a,b/lockstep.so".into(),
             socket: 12,
             qmp: Some(13),
+            restored: false,
         }
     }
 

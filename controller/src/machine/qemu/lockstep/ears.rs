@@ -4,8 +4,8 @@ use super::machine::{Config, Life, lock};
 use crate::error::{Context, Result};
 use crate::machine::console::{self, Tail};
 use crate::timeline::{Ended, MachineEvent};
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -23,13 +23,24 @@ impl Ears {
         Self { console: Grown::new(config.console_log()), agent: Grown::new(config.agent()), tail, life }
     }
 
-    /// What its console told since it was heard last.
+    /// What its console told since it was heard last, and the bytes that it told it by.
     ///
     /// # Errors
     /// The console's file cannot be read.
-    pub fn console(&mut self) -> Result<Vec<MachineEvent>> {
-        let lines = self.tail.push(&self.console.more()?);
-        Ok(lines.iter().filter_map(|line| console::told(line)).collect())
+    pub fn console(&mut self) -> Result<(Vec<MachineEvent>, Vec<u8>)> {
+        let bytes = self.console.more()?;
+        let lines = self.tail.push(&bytes);
+        Ok((lines.iter().filter_map(|line| console::told(line)).collect(), bytes))
+    }
+
+    /// Has its console say again what it said before it was saved.
+    ///
+    /// # Errors
+    /// The console's file cannot be written.
+    pub fn again(&mut self, console: &[u8]) -> Result<()> {
+        let path = &self.console.path;
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        file.and_then(|mut file| file.write_all(console)).broken(|| format!("cannot write {}", path.display()))
     }
 
     /// What QEMU told of it since it was heard last.
@@ -101,7 +112,6 @@ impl Grown {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn a_file_that_grows_is_read_on_and_may_not_be_there_yet() {

@@ -6,7 +6,8 @@
 
 use super::ears::Ears;
 use super::monitor::Monitor;
-use super::{Board, Disk, arguments};
+use super::state;
+use super::{Board, arguments, disk};
 use crate::error::{Context, Error, Result};
 use crate::machine::console::Tail;
 use crate::machine::qemu::arguments::nic;
@@ -19,6 +20,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -63,17 +65,19 @@ pub struct Config {
     pub kernel: PathBuf,
     /// The initramfs, with this host's seed appended.
     pub initrd: PathBuf,
-    /// Its disk, this run's own.
-    pub disk: Disk,
+    /// The image's disk, raw; never written.
+    pub base: PathBuf,
     /// Its program disk, this run's own.
     pub programs: PathBuf,
-    /// The kernel command line, whole.
+    /// The kernel command line, whole but for `deadpeer.seed=`, which the kernel mixes into its random numbers as it does with every word.
     pub append: String,
     /// The addresses of its link NICs, link 0 first.
     pub links: Vec<Mac>,
     /// The plugin's file.
     pub plugin: PathBuf,
-    /// All its chance: of its first power-on. Each that follows has the next number.
+    /// All the chance of its first boot, the same in all runs: one that is restored is no other.
+    pub first_seed: u64,
+    /// That of the power-on after it. Each that follows has the next number.
     pub seed: u64,
     /// The run's folder: `NAME.console.log` stays there, `NAME.pid` while QEMU lives.
     pub folder: PathBuf,
@@ -92,6 +96,14 @@ impl Config {
         self.private.join(format!("{}.agent", self.name))
     }
 
+    fn disk(&self) -> PathBuf {
+        self.private.join(format!("{}.disk", self.name))
+    }
+
+    fn seed(&self, power_ons: u64) -> u64 {
+        power_ons.checked_sub(1).map_or(self.first_seed, |later| self.seed.wrapping_add(later))
+    }
+
     fn pid_file(&self) -> PathBuf {
         self.folder.join(format!("{}.pid", self.name))
     }
@@ -108,6 +120,8 @@ pub struct LockstepMachine {
     life: Arc<Mutex<Option<Life>>>,
     recordings: Recordings,
     unplugged: BTreeSet<usize>,
+    /// The plugin's other end, of a machine that was loaded and not switched on yet.
+    loaded: Option<UnixStream>,
 }
 
 /// A QEMU process, from its start on.
@@ -145,35 +159,45 @@ impl LockstepMachine {
         let (tail, life) = (Tail::default(), Arc::default());
         let ears = Ears::new(&config, tail.clone(), Arc::clone(&life));
         let recordings = Recordings::new(config.witnessed.then(|| config.private.clone()), &config.name);
-        let unplugged = BTreeSet::new();
-        (Self { config, qemu, recorder, company, tail, life, recordings, unplugged }, ears)
+        let (unplugged, loaded) = (BTreeSet::new(), None);
+        (Self { config, qemu, recorder, company, tail, life, recordings, unplugged, loaded }, ears)
     }
 
     fn life(&self) -> MutexGuard<'_, Option<Life>> {
         lock(&self.life)
     }
 
-    fn begin(&mut self) -> Result<UnixStream> {
+    /// Starts QEMU and waits until it answers. Its guest stands still.
+    fn begin(&mut self, restored: bool) -> Result<UnixStream> {
         let config = &self.config;
+        let disk = match (restored, self.recordings.power_ons()) {
+            (false, 0) => disk::copy(&config.base, &config.disk())?,
+            // What was saved fills it.
+            (true, 0) => disk::blank(&config.base, &config.disk())?,
+            _ => disk::kept(&config.disk())?,
+        };
         let fact = || format!("cannot prepare QEMU for '{}'", config.name);
         let (ours, theirs) = UnixStream::pair().broken(fact)?;
         let (asking, answering) = UnixStream::pair().broken(fact)?;
         let (theirs, answering) = (OwnedFd::from(theirs), OwnedFd::from(answering));
         let power_ons = u64::try_from(self.recordings.power_ons()).unwrap_or_default();
+        let seed = config.seed(power_ons);
+        let append = format!("{} deadpeer.seed={seed:016x}", config.append);
         let board = Board {
             name: config.name.clone(),
             memory: config.memory,
-            kernel: Some((config.kernel.clone(), config.initrd.clone(), config.append.clone())),
+            kernel: Some((config.kernel.clone(), config.initrd.clone(), append)),
             links: config.links.clone(),
-            disk: Some(config.disk.clone()),
+            disk: Some(disk),
             programs: Some(config.programs.clone()),
             recorder: self.recordings.fresh()?,
             console: Some(config.console_log()),
             agent: Some(config.agent()),
-            seed: config.seed.wrapping_add(power_ons),
+            seed,
             plugin: config.plugin.clone(),
             socket: theirs.as_raw_fd(),
             qmp: Some(answering.as_raw_fd()),
+            restored,
         };
         let stderr = tempfile::tempfile().broken(fact)?;
         let mut command = Command::new(&self.qemu);
@@ -186,6 +210,7 @@ impl LockstepMachine {
         *self.life() = Some(Life { child, monitor, stderr, pid_file: pid_file.clone(), over: false });
         tracing::info!(host = config.name, pid, "QEMU was started");
         std::fs::write(&pid_file, format!("{pid}\n")).broken(|| format!("cannot write {}", pid_file.display()))?;
+        self.ask(Monitor::greet)?;
         Ok(ours)
     }
 
@@ -197,19 +222,18 @@ impl LockstepMachine {
     fn go(&mut self) -> Result<()> {
         let unplugged: Vec<usize> = self.unplugged.range(..self.config.links.len()).copied().collect();
         self.ask(|monitor| {
-            monitor.greet()?;
             unplugged.iter().try_for_each(|link| set_link(monitor, *link, false))?;
             monitor.tell("cont", Value::Null).map(drop)
         })
     }
 
-    /// Pauses the machine, has QEMU do something, and lets it go on.
+    /// Pauses the machine, has QEMU do something, and lets it go on, done or not.
     fn paused(&mut self, work: impl FnOnce(&mut Monitor) -> Result<()>) -> Result<()> {
         self.company.pause(&self.config.name)?;
         self.ask(|monitor| {
             monitor.stopped()?;
-            work(monitor)?;
-            monitor.tell("cont", Value::Null).map(drop)
+            let done = work(monitor);
+            monitor.tell("cont", Value::Null).and(done)
         })
     }
 
@@ -236,10 +260,13 @@ impl Machine for LockstepMachine {
 
     /// Its links are the switch's own: `links` is empty.
     fn power_on(&mut self, _links: Vec<Link>) -> Result<()> {
-        if self.is_on() {
+        if self.is_on() && self.loaded.is_none() {
             return Err(Error::broken(format!("cannot power on '{}': it is on", self.config.name)));
         }
-        let socket = self.begin()?;
+        let socket = match self.loaded.take() {
+            Some(socket) => socket,
+            None => self.begin(false)?,
+        };
         self.note(MachineEvent::PoweredOn { pid: None });
         self.go()?;
         self.company.join(&self.config.name, socket).map_err(|error| {
@@ -269,6 +296,36 @@ impl Machine for LockstepMachine {
                 .detail(format!("came: it {how}"))),
             None => Err(Error::broken(fact).detail(format!("awaited: the end of QEMU within {DEATH:?}"))),
         }
+    }
+
+    fn save(&mut self, into: &mut dyn Write) -> Result<()> {
+        self.paused(|monitor| state::save(monitor, into))
+    }
+
+    fn load(&mut self, from: &mut dyn Read) -> Result<()> {
+        let loaded = self.begin(true).and_then(|socket| {
+            self.ask(|monitor| state::load(monitor, from))?;
+            Ok(socket)
+        });
+        match loaded {
+            Ok(socket) => self.loaded = Some(socket),
+            Err(error) => {
+                self.unload();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn unload(&mut self) {
+        self.loaded = None;
+        if let Some(mut life) = self.life().take() {
+            // Dead with its drop, if not by this.
+            let _ = life.child.kill(Signal::SIGKILL);
+            life.end();
+        }
+        let _ = std::fs::remove_file(self.config.disk());
+        self.recordings.undo();
     }
 
     fn reset(&mut self) -> Result<()> {

@@ -4,8 +4,10 @@
 
 use crate::error::{Context, Error, Result};
 use crate::machine::qemu::qmp::{Event, Message, decode, encode};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::Value;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -39,6 +41,38 @@ impl Monitor {
     /// Has QEMU do something while the machine is paused, and waits until it has.
     pub(super) fn command(&mut self, command: &str, arguments: Value) -> Result<()> {
         let id = self.tell(command, arguments)?;
+        self.done(id, command)
+    }
+
+    /// As [`Monitor::command`], with an open file that goes to QEMU beside it, and is closed here.
+    pub(super) fn command_with(&mut self, command: &str, arguments: Value, file: OwnedFd) -> Result<()> {
+        self.last_id += 1;
+        let line = encode(self.last_id, command, &arguments);
+        let (fds, line) = ([file.as_raw_fd()], line.as_bytes());
+        let cannot = || format!("cannot tell QEMU of '{}' `{command}`", self.host);
+        let passed = [ControlMessage::ScmRights(&fds)];
+        let sent = sendmsg::<()>(self.stream.as_raw_fd(), &[IoSlice::new(line)], &passed, MsgFlags::MSG_NOSIGNAL, None);
+        let sent = sent.broken(cannot)?;
+        self.stream.write_all(&line[sent..]).broken(cannot)?;
+        drop(file);
+        self.done(self.last_id, command)
+    }
+
+    /// Waits until a migration is over, of which capability `events` has it tell.
+    pub(super) fn migrated(&mut self) -> Result<()> {
+        let whole = self.wait("migrate the machine's state", |message| match message {
+            Message::Event(event) if event.name == "MIGRATION" => match event.text("status") {
+                Some("completed") => Some(true),
+                Some("failed" | "cancelled") => Some(false),
+                _ => None,
+            },
+            _ => None,
+        })?;
+        let failed = || Error::broken(format!("QEMU of '{}' could not migrate the machine's state", self.host));
+        whole.then_some(()).ok_or_else(failed)
+    }
+
+    fn done(&mut self, id: u64, command: &str) -> Result<()> {
         let done = self.wait(&format!("answer QMP `{command}`"), |message| match message {
             Message::Reply { id: Some(answered), result } if answered == id => Some(result.map(drop)),
             _ => None,

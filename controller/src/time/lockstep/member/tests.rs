@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::super::{Delivery, Departure, Id, Lockstep, Port, Sent, Wire};
+use super::super::{Delivery, Departure, Id, Lockstep, OwnClock, Port, Sent, Wire};
 use super::*;
 use std::thread::JoinHandle;
 
@@ -289,4 +289,29 @@ fn a_paused_machine_that_went_on_by_itself_makes_no_sense() {
     let error = lockstep.advance(LabTime(2000), &mut wire).unwrap_err();
     assert!(error.fact.ends_with("a report at 1004 ns, paused at 1000 ns"), "{error}");
     plugin.join().unwrap();
+}
+
+/// What a machine reports that is restored at 500 ns of its own clock, when the lab's is at 700, having stood at `stood`.
+fn resumed(stood: u64) -> (Result<()>, Lockstep) {
+    let mut lockstep = lockstep(1000);
+    let (id, plugin) = join(&mut lockstep, |mut plugin| {
+        plugin.report(500, 900, 0, &[]);
+        plugin
+    });
+    let done = lockstep.resume(LabTime(700), &[(id, OwnClock { now: stood, ahead: 200 })]);
+    drop(plugin.join().unwrap());
+    (done, lockstep)
+}
+
+#[test]
+fn a_machine_that_was_restored_goes_on_where_it_stood_and_nowhere_else() {
+    let (done, lockstep) = resumed(500);
+    done.unwrap();
+    assert_eq!(lockstep.now(), LabTime(700));
+    assert!(
+        lockstep.quiet(Duration::from_nanos(399)) && !lockstep.quiet(Duration::from_nanos(400)),
+        "it wakes up at 1100"
+    );
+    let error = resumed(504).0.unwrap_err();
+    assert!(error.fact.ends_with("a report at 500 ns, paused at 504 ns"), "{error}");
 }

@@ -266,3 +266,20 @@ proptest! {
         prop_assert_eq!(carried, expected);
     }
 }
+
+#[test]
+fn a_lab_is_quiet_if_nobody_wakes_up_soon_and_nothing_is_under_way() {
+    let quiet = |schedule: &Schedule| schedule.quiet(Duration::from_nanos(500));
+    assert!(quiet(&schedule([report(Some(501), &[]), report(None, &[])])));
+    assert!(!quiet(&schedule([report(Some(500), &[]), report(None, &[])])), "one wakes up soon");
+    assert!(!quiet(&schedule([report(None, &[(7, 1)])])), "a frame has not come to the wire");
+    let mut typed = schedule([report(None, &[])]);
+    typed.deliver(0, LabTime(9_000), Line::Serial, [1].into());
+    assert!(!quiet(&typed), "something is to be delivered, however late");
+    let mut one_left = schedule([report(Some(0), &[]), report(None, &[])]);
+    one_left.leave(0);
+    assert!(quiet(&one_left), "one that is gone does nothing");
+    let mut starting = Schedule::new(LATENCY);
+    starting.join();
+    assert!(!quiet(&starting), "one that has not reported yet may do anything");
+}

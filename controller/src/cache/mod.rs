@@ -1,36 +1,39 @@
-//! The cache: a folder per image, a lock per key, and leftovers of builders that died.
+//! The user's cache: a folder per entry, a lock per key, and leftovers of builders that died. Images are kept so, and checkpoints.
 //!
-//! `images/KEY/` is an image, whole; `images/KEY.lock` is locked (flock(2)) shared while an image is used and exclusively
-//! while it is built or removed; `images/.building-KEY/` is a build under way. The kernel drops a lock when its holder
+//! `KEY/` is an entry, whole; `KEY.lock` is locked (flock(2)) shared while an entry is used and exclusively
+//! while it is built or removed; `.building-KEY/` is a build under way. The kernel drops a lock when its holder
 //! dies, however it dies, so a building folder that is found by whoever holds the lock belongs to nobody.
 
-use super::folder::remove_folder;
+mod folder;
+
+pub use folder::{free_bytes, remove_folder};
+
 use crate::error::{Context, Error, Result};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often a lock that somebody else holds is tried again, and the caller asked whether the user interrupted.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What the name of a folder begins with in which an image is built; the key follows.
+/// What the name of a folder begins with in which an entry is built; the key follows.
 const BUILDING: &str = ".building-";
 
 /// Likewise of one that is being removed.
 const DOOMED: &str = ".doomed-";
 
-/// Where images are kept: `$XDG_CACHE_HOME/deadpeer/images`, or `~/.cache/deadpeer/images` (XDG Base Directory
+/// Where entries of a kind are kept: `$XDG_CACHE_HOME/deadpeer/KIND`, or `~/.cache/deadpeer/KIND` (XDG Base Directory
 /// Specification: a relative path in the variable is not valid, and is ignored).
 ///
 /// # Errors
 /// When neither the variable nor a home folder is known.
-pub fn cache_folder() -> Result<PathBuf> {
+pub fn folder(kind: &str) -> Result<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-        .map(|cache| cache.join("deadpeer/images"))
+        .map(|cache| cache.join("deadpeer").join(kind))
         .ok_or_else(|| {
             Error::usage("there is no cache folder: neither XDG_CACHE_HOME nor HOME is an absolute path")
                 .help("export XDG_CACHE_HOME=/some/folder")
@@ -39,15 +42,15 @@ pub fn cache_folder() -> Result<PathBuf> {
 
 /// A held lock of a key. Dropping it lets go.
 #[derive(Debug)]
-pub(super) struct Held(Flock<File>);
+pub struct Held(Flock<File>);
 
 /// The cache in one folder.
 #[derive(Debug, Clone)]
-pub(super) struct Cache(PathBuf);
+pub struct Cache(PathBuf);
 
 impl Cache {
     /// Opens the cache folder, making it (mode 700) if it is missing.
-    pub(super) fn open(folder: PathBuf) -> Result<Self> {
+    pub fn open(folder: PathBuf) -> Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -56,13 +59,13 @@ impl Cache {
         Ok(Self(folder))
     }
 
-    /// Where the image of a key is, if it is there.
-    pub(super) fn image(&self, key: &str) -> PathBuf {
+    /// Where the entry of a key is, if it is there.
+    pub fn entry(&self, key: &str) -> PathBuf {
         self.0.join(key)
     }
 
-    /// The keys of all images that are there, sorted.
-    pub(super) fn keys(&self) -> Result<Vec<String>> {
+    /// The keys of all entries that are there, sorted.
+    pub fn keys(&self) -> Result<Vec<String>> {
         let cannot = || format!("cannot read the cache folder {}", self.0.display());
         let mut keys = Vec::new();
         for entry in std::fs::read_dir(&self.0).broken(cannot)? {
@@ -78,7 +81,7 @@ impl Cache {
     }
 
     /// Waits for a key's lock. `waiting` is called once if somebody else holds it.
-    pub(super) fn lock(
+    pub fn lock(
         &self,
         key: &str,
         kind: LockKind,
@@ -103,30 +106,49 @@ impl Cache {
     }
 
     /// Takes a key's lock if nobody holds it against us.
-    pub(super) fn try_lock(&self, key: &str, kind: LockKind) -> Result<Option<Held>> {
-        let path = self.0.join(format!("{key}.lock"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .broken(|| format!("cannot open {}", path.display()))?;
+    pub fn try_lock(&self, key: &str, kind: LockKind) -> Result<Option<Held>> {
+        let path = self.lock_file(key);
         let how = match kind {
             LockKind::Use => FlockArg::LockSharedNonblock,
             LockKind::Change => FlockArg::LockExclusiveNonblock,
         };
-        match Flock::lock(file, how) {
-            Ok(held) => Ok(Some(Held(held))),
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
-            Err((_, e)) => Err(Error::broken(format!("cannot lock {}: {e}", path.display()))),
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path)
+                .broken(|| format!("cannot open {}", path.display()))?;
+            let inode = |meta: std::io::Result<std::fs::Metadata>| meta.map(|it| it.ino()).ok();
+            let opened = inode(file.metadata());
+            match Flock::lock(file, how) {
+                // Whoever forgot the key meanwhile has taken the file away: that lock is worth nothing.
+                Ok(_) if inode(path.metadata()) != opened => {}
+                Ok(held) => return Ok(Some(Held(held))),
+                Err((_, nix::errno::Errno::EWOULDBLOCK)) => return Ok(None),
+                Err((_, e)) => return Err(Error::broken(format!("cannot lock {}: {e}", path.display()))),
+            }
         }
     }
 
-    /// A fresh folder for building a key's image, which the caller holds exclusively. What dead builders left, of this
-    /// image or another, is removed.
-    pub(super) fn building(&self, key: &str, held: &Held) -> Result<Building> {
+    fn lock_file(&self, key: &str) -> PathBuf {
+        self.0.join(format!("{key}.lock"))
+    }
+
+    /// Removes the entry of a key and its lock, which the caller holds exclusively: of a key that may never be asked for again.
+    pub fn forget(&self, key: &str, held: Held) -> Result<()> {
+        self.remove(key)?;
+        let lock = self.lock_file(key);
+        std::fs::remove_file(&lock).broken(|| format!("cannot remove {}", lock.display()))?;
+        drop(held);
+        Ok(())
+    }
+
+    /// A fresh folder for building a key's entry, which the caller holds exclusively. What dead builders left, of this
+    /// entry or another, is removed.
+    pub fn building(&self, key: &str, held: &Held) -> Result<Building> {
         self.sweep(key);
         let path = self.0.join(format!("{BUILDING}{key}"));
         remove_folder(&path)?;
@@ -135,52 +157,56 @@ impl Cache {
         Ok(Building { path, lock, finished: false })
     }
 
-    /// Removes what is left of builds of other images whose builders are gone. What cannot be removed is not in our way.
-    fn sweep(&self, own: &str) {
+    /// Removes what is left of builds of entries, but for one, whose builders are gone. What cannot be removed is not in our way.
+    pub fn sweep(&self, own: &str) {
         for entry in std::fs::read_dir(&self.0).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let key = [BUILDING, DOOMED].iter().find_map(|prefix| name.strip_prefix(prefix));
-            if let Some(key) = key.filter(|key| *key != own)
-                && let Ok(Some(_held)) = self.try_lock(key, LockKind::Change)
-                && let Err(e) = remove_folder(&entry.path())
-            {
+            let Some(key) = key.filter(|key| *key != own) else { continue };
+            let Ok(Some(held)) = self.try_lock(key, LockKind::Change) else { continue };
+            let removed = remove_folder(&entry.path());
+            let forgotten = match self.entry(key).exists() {
+                true => Ok(()),
+                false => self.forget(key, held),
+            };
+            if let Err(e) = removed.and(forgotten) {
                 tracing::warn!("{e}");
             }
         }
     }
 
-    /// Removes the image of a key, which the caller holds exclusively, and what a dead builder of it left.
-    pub(super) fn remove(&self, key: &str) -> Result<()> {
+    /// Removes the entry of a key, which the caller holds exclusively, and what a dead builder of it left.
+    pub fn remove(&self, key: &str) -> Result<()> {
         remove_folder(&self.0.join(format!("{BUILDING}{key}")))?;
-        self.remove_image(key)
+        self.remove_entry(key)
     }
 
-    /// Removes the image of a key, which the caller holds exclusively.
-    pub(super) fn remove_image(&self, key: &str) -> Result<()> {
-        // Renamed first: an image that is half removed must not be found.
+    /// Removes the entry of a key, which the caller holds exclusively.
+    pub fn remove_entry(&self, key: &str) -> Result<()> {
+        // Renamed first: an entry that is half removed must not be found.
         let doomed = self.0.join(format!("{DOOMED}{key}"));
         remove_folder(&doomed)?;
-        match std::fs::rename(self.image(key), &doomed) {
+        match std::fs::rename(self.entry(key), &doomed) {
             Ok(()) => remove_folder(&doomed),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(Error::broken(format!("cannot remove {}: {e}", self.image(key).display()))),
+            Err(e) => Err(Error::broken(format!("cannot remove {}: {e}", self.entry(key).display()))),
         }
     }
 }
 
 /// What a lock is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LockKind {
-    /// To use an image: together with others who do.
+pub enum LockKind {
+    /// To use an entry: together with others who do.
     Use,
     /// To build or remove it: alone.
     Change,
 }
 
-/// A folder in which an image is being built. Dropped, it is removed, unless the image was finished.
+/// A folder in which an entry is being built. Dropped, it is removed, unless the entry was finished.
 #[derive(Debug)]
-pub(super) struct Building {
+pub struct Building {
     path: PathBuf,
     lock: File,
     finished: bool,
@@ -188,19 +214,19 @@ pub(super) struct Building {
 
 impl Building {
     /// The folder.
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The lock under which it is built, for tools to hold as long as they live.
-    pub(super) fn lock(&self) -> &File {
+    pub fn lock(&self) -> &File {
         &self.lock
     }
 
-    /// Makes the folder the image of its key: all at once, by renaming it.
-    pub(super) fn finish(mut self, image: &Path) -> Result<()> {
-        let what = || format!("cannot rename {} to {}", self.path.display(), image.display());
-        std::fs::rename(&self.path, image).broken(what)?;
+    /// Makes the folder the entry of its key: all at once, by renaming it.
+    pub fn finish(mut self, entry: &Path) -> Result<()> {
+        let what = || format!("cannot rename {} to {}", self.path.display(), entry.display());
+        std::fs::rename(&self.path, entry).broken(what)?;
         self.finished = true;
         Ok(())
     }
@@ -249,6 +275,18 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_forgotten_leaves_nothing_and_its_old_lock_is_worth_nothing() {
+        let (_folder, cache) = cache();
+        std::fs::create_dir(cache.entry("k")).unwrap();
+        let waiting = File::open(cache.lock_file("k")).err();
+        assert!(waiting.is_some(), "no lock file before the first lock");
+        let held = cache.try_lock("k", LockKind::Change).unwrap().unwrap();
+        cache.forget("k", held).unwrap();
+        assert_eq!(std::fs::read_dir(&cache.0).unwrap().count(), 0);
+        assert!(cache.try_lock("k", LockKind::Change).unwrap().is_some());
+    }
+
+    #[test]
     fn waiting_for_a_lock_is_told_once_and_can_be_interrupted() {
         let (_folder, cache) = cache();
         let _held = cache.try_lock("k", LockKind::Change).unwrap().unwrap();
@@ -273,7 +311,7 @@ mod tests {
         assert!(!path.exists());
         std::fs::create_dir(&path).unwrap(); // a builder that died left this
         let building = cache.building("k", &held).unwrap();
-        building.finish(&cache.image("k")).unwrap();
+        building.finish(&cache.entry("k")).unwrap();
         assert_eq!(cache.keys().unwrap(), ["k"]);
         cache.remove("k").unwrap();
         assert!(cache.keys().unwrap().is_empty());

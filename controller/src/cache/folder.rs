@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Removes a folder and all in it; one that is not there is fine. Nothing is removed if anything is mounted in it: what
 /// would be removed then is not ours.
-pub(super) fn remove_folder(path: &Path) -> Result<()> {
+pub fn remove_folder(path: &Path) -> Result<()> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").broken(|| "cannot read the mounts".to_owned())?;
     if let Some(mount) = mounted_in(path, &mounts) {
         return Err(Error::broken(format!("cannot remove {}: something is mounted in it", path.display()))
@@ -45,7 +45,7 @@ fn make_writable(folder: &Path) {
 }
 
 /// Bytes that are free to this user where the folder is.
-pub(super) fn free_bytes(folder: &Path) -> Result<u64> {
+pub fn free_bytes(folder: &Path) -> Result<u64> {
     let stat =
         nix::sys::statvfs::statvfs(folder).broken(|| format!("cannot ask how much is free in {}", folder.display()))?;
     Ok(stat.blocks_available() as u64 * stat.fragment_size() as u64)
