@@ -5,7 +5,7 @@
 //! booted from.
 //!
 //! A bundle that is read is not trusted. Its members must be those that its manifest lists, in that order, plain files with names of
-//! a form that leads nowhere else, and not a byte longer than they say; the limits in [`manifest`](self) bound what is written and what is
+//! a form that leads nowhere else, and not a byte longer than they say; the limits in `manifest.rs` bound what is written, and what is read at once what is
 //! kept in memory. What its programs do happens inside guests that reach nothing.
 
 mod manifest;

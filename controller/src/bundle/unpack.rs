@@ -54,9 +54,7 @@ pub fn unpack(file: &Path, place: &Path) -> Result<Unpacked> {
 /// As [`unpack`].
 pub fn read(packed: impl Read, place: &Path) -> Result<Unpacked> {
     let mut builder = tempfile::Builder::new();
-    let folder = builder
-        .prefix(".bundle-")
-        .permissions(fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o700)));
+    let folder = builder.prefix(".bundle-").permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let folder = folder.tempdir_in(place).broken(|| format!("cannot make a folder in {}", place.display()))?;
     let mut archive = tar::Archive::new(GzDecoder::new(packed));
     // Raw: else the archive may have long names, which the library reads into memory whatever their size.
@@ -92,7 +90,6 @@ pub fn read(packed: impl Read, place: &Path) -> Result<Unpacked> {
         let name = more.map(|it| String::from_utf8_lossy(&it.path_bytes()).into_owned()).unwrap_or_default();
         return Err(refused(&format!("it has members that it does not list: {name:?}")));
     }
-    drop(entries);
     end(archive.into_inner())?;
     Ok(Unpacked { manifest, folder })
 }

@@ -165,7 +165,7 @@ impl Page<'_> {
             }
             self.left_out(&mut left_out);
             let same = !parts[n];
-            let text = |item: &Option<Item>| item.as_ref().map(|it| said(it)).unwrap_or_default();
+            let text = |item: &Option<Item>| item.as_ref().map(said).unwrap_or_default();
             let paint = if same { Paint::Dim } else { Paint::Bad };
             let mark = if same { "" } else { self.style.sign("≠", "!") };
             self.beside(1, mark, [text(left), text(right)], paint);

@@ -6,6 +6,7 @@
 
 mod agree;
 mod bench;
+mod bundle;
 mod crash_reboot;
 mod faults;
 mod hostile;
