@@ -9,7 +9,7 @@ use crate::timeline::{
     Call, CallResult, Connection, Descriptor, DescriptorKind, Event, Frame, FrameKind, KernelFact, LabTime, Segment,
     TcpState, What,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 /// An error shows so many contradictions.
@@ -29,10 +29,13 @@ struct Wire<'a> {
 pub(super) fn check(events: &[PlacedEvent], timeline: &[Event]) -> Result<(), Error> {
     let wire = Wire::read(timeline);
     let mut read: HashMap<(&str, Connection), u64> = HashMap::new();
+    let mut begun: HashSet<(&str, Connection)> = HashSet::new();
     let mut wrong = Vec::new();
     for placed in events {
         let host = placed.event.host.as_str();
         let said = match &placed.event.fact {
+            // One that is made again from the same port may end before its SYN leaves: the last SYN is that of the one before.
+            KernelFact::State { connection, to: TcpState::SynSent, .. } if !begun.insert((host, *connection)) => None,
             KernelFact::State { connection, from, to } => wire.state(placed, *connection, *from, *to),
             KernelFact::ResetReceived { connection } => {
                 wire.came(placed, *connection, "was reset", "RST", |it| it.flags.rst)
@@ -141,4 +144,59 @@ fn said(placed: &PlacedEvent, connection: Connection, what: &str) -> String {
     let Connection { local, remote } = connection;
     let (at, host, error) = (placed.at, &placed.event.host, placed.error / 1_000);
     format!("{at} s (± {error} µs): on host '{host}', the connection {local} to {remote} {what}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::timeline::{Flags, KernelEvent, Verdict};
+
+    const OURS: &str = "192.0.2.1:5001";
+    const THEIRS: &str = "192.0.2.2:9877";
+
+    fn connection() -> Connection {
+        Connection { local: OURS.parse().unwrap(), remote: THEIRS.parse().unwrap() }
+    }
+
+    fn syn_sent(at: u64) -> PlacedEvent {
+        let fact = KernelFact::State { connection: connection(), from: TcpState::Closed, to: TcpState::SynSent };
+        let event = KernelEvent { host: "client".into(), guest_time: at, process: None, fact };
+        PlacedEvent { at: LabTime(at), error: 10, event }
+    }
+
+    fn syn(at: u64) -> Event {
+        let Connection { local, remote } = connection();
+        let segment = Segment {
+            source: local.ip(),
+            source_port: local.port(),
+            destination: remote.ip(),
+            destination_port: remote.port(),
+            flags: Flags { syn: true, ..Flags::default() },
+            seq: 0,
+            ack: 0,
+            relative_seq: 0,
+            relative_ack: 0,
+            window: 0,
+            length: 0,
+            retransmission: false,
+        };
+        let kind = FrameKind::Tcp(segment);
+        let (from, to) = ("client".to_owned(), Some("server".to_owned()));
+        let frame = Frame { number: 1, from, link: 0, to, bound_for: None, length: 54, verdict: Verdict::Passed, kind };
+        Event { at: LabTime(at), what: What::Wire(Box::new(frame)) }
+    }
+
+    #[test]
+    fn a_syn_leaves_after_its_connection_was_begun() {
+        assert!(check(&[syn_sent(1_000)], &[syn(1_005)]).is_ok());
+        assert!(check(&[syn_sent(1_012)], &[syn(1_005)]).is_ok(), "within the clock's error");
+        let error = check(&[syn_sent(2_000)], &[syn(1_005)]).unwrap_err();
+        assert!(error.detail.unwrap().contains("was in SYN-SENT after its SYN"));
+    }
+
+    #[test]
+    fn a_connection_that_is_made_again_may_end_before_its_syn() {
+        assert!(check(&[syn_sent(1_000), syn_sent(5_000)], &[syn(1_005)]).is_ok());
+    }
 }
