@@ -14,7 +14,7 @@ fn controller(arguments: &[&str], here: &Path) -> (Output, String) {
 fn a_run_is_reproduced_from_its_bundle_alone() {
     let _turn = crate::bench::turn();
     let home = tempfile::tempdir().unwrap();
-    let (output, said) = controller(&["run", "crash-reboot", "--quiet", "--out", "here"], home.path());
+    let (output, said) = controller(&["run", "normal-exit", "--quiet", "--out", "here"], home.path());
     assert_eq!(output.status.code(), Some(0), "{said}");
     let (output, said) = controller(&["bundle", "here"], home.path());
     assert_eq!(output.status.code(), Some(0), "{said}");
