@@ -4,8 +4,10 @@
 //! next boundary, where all machines stand still, it hears what they said, has their agents answer, reads the flight recorders, and says
 //! what became of whom, in the order of the hosts. So whatever comes of it depends on what was done before, and when, and on nothing else.
 
+mod saved;
+
 use super::interrupt::Interrupt;
-use super::journal::{Entry, Frame, Heard, Journal};
+use super::journal::{Entry, Journal};
 use super::watch::Grant;
 use crate::cable::{LockstepCable, Summary};
 use crate::error::{Error, Result};
@@ -13,7 +15,7 @@ use crate::machine::qemu::lockstep::{Company, Ears};
 use crate::remote::{Agent, Drive, Session};
 use crate::scenario::Rule;
 use crate::time::lockstep::chance::Chance;
-use crate::time::lockstep::{Delivery, Departure, Id, Lockstep, OwnClock, Port, Sent, Wire};
+use crate::time::lockstep::{Delivery, Departure, Id, Lockstep, Port, Sent, Wire};
 use crate::timeline::{Ended, Hand, LabTime, MachineEvent, Recorder, What};
 use crate::witness::kernel::Look;
 use indexmap::IndexMap;
@@ -152,44 +154,6 @@ impl World {
         self.inner().cable()?.set_rules(rules)
     }
 
-    /// Whether nothing would happen for so long.
-    pub(super) fn quiet(&self, span: Duration) -> bool {
-        self.inner().lockstep.quiet(span)
-    }
-
-    /// What was heard since the lab began: once, and none if something happened that cannot be heard again. From now on nothing is written
-    /// down.
-    pub(super) fn journal(&self) -> Option<Journal> {
-        let mut inner = self.inner();
-        let journal = inner.journal.take()?;
-        Some(Journal { now: inner.lockstep.now(), ..journal })
-    }
-
-    /// Where the machine of each host stands.
-    ///
-    /// # Errors
-    /// One is off.
-    pub(super) fn clocks(&self) -> Result<BTreeMap<String, OwnClock>> {
-        let mut inner = self.inner();
-        let hosts = inner.hosts().into_iter();
-        hosts
-            .map(|host| {
-                let machine = inner.machine(&host)?;
-                let clock = inner.lockstep.own_clock(machine);
-                let clock = clock.ok_or_else(|| Error::broken(format!("the machine of '{host}' is gone")))?;
-                Ok((host, clock))
-            })
-            .collect()
-    }
-
-    /// Hears a lab again that was saved: its machines were restored, and have joined.
-    ///
-    /// # Errors
-    /// They do not stand where they were saved, or what they said cannot be heard.
-    pub(super) fn hear_again(&self, journal: &Journal) -> Result<()> {
-        self.inner().hear_again(journal)
-    }
-
     /// The lab is ready: from now on frames and boots take a little longer, by chance.
     pub(super) fn take_chance(&self, chance: Chance) -> Result<()> {
         let mut inner = self.inner();
@@ -325,43 +289,6 @@ impl Inner {
 
     fn hosts(&self) -> Vec<String> {
         self.stations.keys().cloned().collect()
-    }
-
-    /// A frame as it is written down.
-    fn frame(&self, sent: &Sent) -> Option<Frame> {
-        let (host, _) = self.stations.iter().find(|(_, it)| it.machine == Some(sent.from.machine))?;
-        Some(Frame { host: host.clone(), nic: sent.from.nic, at: sent.at, bytes: sent.bytes.to_vec() })
-    }
-
-    /// As [`Inner::go_on`], boundary by boundary, with machines that have done it already.
-    fn hear_again(&mut self, journal: &Journal) -> Result<()> {
-        self.journal = None;
-        let mut clocks = Vec::new();
-        for (host, clock) in &journal.clocks {
-            clocks.push((self.machine(host)?, *clock));
-        }
-        self.lockstep.resume(journal.now, &clocks)?;
-        for Entry { at, frames, heard } in &journal.entries {
-            for Frame { host, nic, at, bytes } in frames {
-                let from = Port { machine: self.machine(host)?, nic: *nic };
-                // Where it was delivered it is in that machine.
-                self.cable()?.carry(&Sent { from, at: *at, bytes: bytes.as_slice().into() })?;
-            }
-            self.hand.set(*at);
-            for host in self.hosts() {
-                if let Some(Heard { console, .. }) = heard.get(&host) {
-                    self.station(&host)?.ears.again(console)?;
-                }
-                self.hear(&host)?;
-            }
-            for (host, looked) in &mut self.looks {
-                if let Some(Heard { records, .. }) = heard.get(host) {
-                    looked.look(*records)?;
-                }
-            }
-        }
-        self.hand.set(journal.now);
-        Ok(())
     }
 
     fn machine(&mut self, host: &str) -> Result<Id> {

@@ -24,6 +24,7 @@ mod junit;
 mod ladder;
 mod markdown;
 mod result;
+mod sent;
 mod style;
 mod summary;
 pub mod terminal;

@@ -1,5 +1,6 @@
 //! Events to marks: what is said of each, in whose lane, and whose it is for the filter.
 
+use super::super::sent::{Sent, owner};
 use super::super::style::Paint;
 use super::super::text::{harmless, span};
 use super::super::words::{self, Extra};
@@ -13,10 +14,6 @@ use crate::timeline::{
     Ended, Event, Frame, FrameKind, KernelFact, LabTime, MachineEvent, ProgramEvent, Segment, StepEvent, Verdict, What,
 };
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
-
-/// How often the same sequence numbers were sent, and when last: on a connection's side, from a port of a host.
-type Sent = HashMap<(String, IpAddr, u16, IpAddr, u16, u32), (usize, LabTime)>;
 
 /// A step of the scenario, with what happened in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +29,7 @@ pub(super) struct Chapter {
 pub(super) fn chapters(scenario: &Scenario, lanes: &Lanes, timeline: &[Event]) -> Vec<Chapter> {
     let several = connections(timeline) > 1;
     let segments = segments(timeline);
-    let mut teller = Teller { scenario, lanes, several, segments, qemu: HashMap::new(), sent: Sent::new() };
+    let mut teller = Teller { scenario, lanes, several, segments, qemu: HashMap::new(), sent: Sent::default() };
     let mut chapters = vec![Chapter { step: None, marks: Vec::new(), broken_off: false }];
     let mut open = None;
     for (number, event) in timeline.iter().enumerate() {
@@ -165,14 +162,15 @@ impl Teller<'_> {
     /// The frame as an arrow; none if it goes nowhere that a lane stands for.
     fn arrow(&mut self, at: LabTime, frame: &Frame) -> Option<Arrow> {
         let from = self.lanes.host(&frame.from)?;
-        let to = frame.to.as_deref().and_then(|host| self.lanes.host(host)).or_else(|| self.owner(&frame.kind))?;
+        let to =
+            frame.to.as_deref().and_then(|host| self.lanes.host(host)).or_else(|| owner(self.scenario, &frame.kind))?;
         if from == to {
             return None;
         }
         let mut extra = Extra::default();
         let mut which = String::new();
         if let FrameKind::Tcp(segment) = &frame.kind {
-            let before = self.count(at, &frame.from, segment).filter(|_| segment.retransmission);
+            let before = self.sent.count(at, &frame.from, segment).filter(|_| segment.retransmission);
             extra.retransmission = segment.retransmission.then(|| before.map_or(0, |(times, _)| times));
             extra.wait = before.map(|(_, last)| at.0.saturating_sub(last.0));
             if self.several {
@@ -205,28 +203,6 @@ impl Teller<'_> {
     fn is_on_the_wire(&self, host: &str, at: LabTime) -> bool {
         let near = |frame: &LabTime| frame.since(at).max(at.since(*frame)) <= ON_THE_WIRE;
         self.segments.get(host).is_some_and(|times| times.iter().any(near))
-    }
-
-    /// Counts that `segment` was sent; how often it had been before, and when last.
-    fn count(&mut self, at: LabTime, from: &str, segment: &Segment) -> Option<(usize, LabTime)> {
-        let Segment { source, source_port, destination, destination_port, seq, .. } = segment;
-        if segment.length == 0 && !segment.flags.syn && !segment.flags.fin {
-            return None;
-        }
-        let key = (from.to_owned(), *source, *source_port, *destination, *destination_port, *seq);
-        let before = self.sent.get(&key).copied();
-        self.sent.insert(key, (before.map_or(1, |(times, _)| times + 1), at));
-        before
-    }
-
-    /// The host that a frame's destination address belongs to.
-    fn owner(&self, kind: &FrameKind) -> Option<usize> {
-        let wanted = match kind {
-            FrameKind::Tcp(segment) => segment.destination,
-            FrameKind::Icmp { destination, .. } => *destination,
-            FrameKind::Arp { .. } | FrameKind::Other { .. } => return None,
-        };
-        self.scenario.hosts.values().position(|host| host.addresses.iter().any(|(address, _)| *address == wanted))
     }
 }
 

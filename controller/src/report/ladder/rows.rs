@@ -1,16 +1,14 @@
 //! Events to rows: what is said, when, and in whose lane.
 
+use super::super::sent::{Sent, owner};
 use super::super::style::Paint;
 use super::super::text::span;
 use super::super::words::{self, Extra, Label};
 use super::chatter::{self, Chatter, Place};
 use super::kernel;
 use crate::scenario::Scenario;
-use crate::timeline::{
-    Event, Frame, FrameKind, LabTime, MachineEvent, ProgramEvent, Segment, StepEvent, Verdict, What,
-};
+use crate::timeline::{Event, Frame, FrameKind, LabTime, MachineEvent, ProgramEvent, StepEvent, Verdict, What};
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 
 /// One row of the ladder.
 pub(super) struct Row {
@@ -69,9 +67,6 @@ pub(super) enum Fate {
     Air,
 }
 
-/// How often the same sequence numbers were sent: on a connection's side, from a port of a host.
-type Sent = HashMap<(String, IpAddr, u16, IpAddr, u16, u32), (usize, LabTime)>;
-
 /// The background frames of one step.
 #[derive(Default)]
 struct Background {
@@ -90,7 +85,7 @@ pub(super) fn rows(scenario: &Scenario, timeline: &[Event], hosts: &[&str]) -> V
         hosts,
         rows: Vec::new(),
         pids: HashMap::new(),
-        sent: Sent::new(),
+        sent: Sent::default(),
         quiet: None,
         chatter: Chatter::default(),
     };
@@ -249,14 +244,14 @@ impl Teller<'_> {
     /// The frame as an arrow; none if it goes nowhere that a lane stands for.
     fn arrow(&mut self, at: LabTime, frame: &Frame) -> Option<Arrow> {
         let from = self.lane(&frame.from)?;
-        let to = frame.to.as_deref().and_then(|host| self.lane(host)).or_else(|| self.owner(&frame.kind))?;
+        let to = frame.to.as_deref().and_then(|host| self.lane(host)).or_else(|| owner(self.scenario, &frame.kind))?;
         if from == to {
             return None;
         }
         let mut extra = Extra::default();
         let mut again = None;
         if let FrameKind::Tcp(segment) = &frame.kind {
-            let before = self.count(at, &frame.from, segment).filter(|_| segment.retransmission);
+            let before = self.sent.count(at, &frame.from, segment).filter(|_| segment.retransmission);
             extra.retransmission = segment.retransmission.then(|| before.map_or(0, |(times, _)| times));
             again = before.map(|(_, last)| last);
             extra.wait = again.map(|last| at.0.saturating_sub(last.0));
@@ -270,28 +265,6 @@ impl Teller<'_> {
         extra.fate = word;
         let labels = words::labels(&frame.kind, &extra);
         Some(Arrow { number: frame.number, from, to, labels, paint: paint(&frame.kind), fate, again })
-    }
-
-    /// Counts that `segment` was sent; how often it had been before, and when last.
-    fn count(&mut self, at: LabTime, from: &str, segment: &Segment) -> Option<(usize, LabTime)> {
-        let Segment { source, source_port, destination, destination_port, seq, .. } = segment;
-        if segment.length == 0 && !segment.flags.syn && !segment.flags.fin {
-            return None;
-        }
-        let key = (from.to_owned(), *source, *source_port, *destination, *destination_port, *seq);
-        let before = self.sent.get(&key).copied();
-        self.sent.insert(key, (before.map_or(1, |(times, _)| times + 1), at));
-        before
-    }
-
-    /// The lane of the host that a frame's destination address belongs to.
-    fn owner(&self, kind: &FrameKind) -> Option<usize> {
-        let wanted = match kind {
-            FrameKind::Tcp(segment) => segment.destination,
-            FrameKind::Icmp { destination, .. } => *destination,
-            FrameKind::Arp { .. } | FrameKind::Other { .. } => return None,
-        };
-        self.scenario.hosts.values().position(|host| host.addresses.iter().any(|(address, _)| *address == wanted))
     }
 }
 
