@@ -82,3 +82,13 @@ pub const PROBE_WORD: &str = "deadpeer.probe";
 
 /// What the initramfs prints when it was booted with [`PROBE_WORD`].
 pub const PROBE_OK: &str = "deadpeer: probe ok";
+
+/// Word on the kernel command line, followed by a number of seconds, that makes the initramfs say [`IDLE`], do nothing for so long, say
+/// [`IDLE_OVER`] and power off: it measures what idle time costs.
+pub const IDLE_WORD: &str = "deadpeer.idle=";
+
+/// What the initramfs prints when it was booted with [`IDLE_WORD`].
+pub const IDLE: &str = "deadpeer: idle";
+
+/// What it prints when it was idle for so long.
+pub const IDLE_OVER: &str = "deadpeer: idle over";

@@ -1,6 +1,6 @@
 //! `controller diff`: two runs beside each other.
 
-use super::{output, runs};
+use super::{Format, output, runs};
 use crate::compare::Comparison;
 use crate::error::Result;
 use crate::report::{self, Style};
@@ -17,6 +17,10 @@ pub(super) struct DiffArgs {
     /// The folders of the two runs
     #[arg(value_name = "RUN", num_args = 2, required = true)]
     folders: Vec<PathBuf>,
+
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 /// # Errors
@@ -25,6 +29,10 @@ pub(super) fn run(args: &DiffArgs) -> Result<ExitCode> {
     let folders = args.folders.iter().map(|folder| runs::whole(folder)).collect::<Result<Vec<_>>>()?;
     let [one, other] = &folders[..] else { return Ok(ExitCode::FAILURE) };
     let compared = Comparison::new(&one.side(), &other.side());
+    if args.format == Format::Json {
+        output::json(&compared)?;
+        return Ok(ExitCode::from(u8::from(!compared.is_same())));
+    }
     let names = [&args.folders[0], &args.folders[1]].map(|folder| folder.display().to_string());
     let page = report::comparison([&names[0], &names[1]], [&one.result, &other.result], &compared, &Style::of_stdout());
     output::text(&page)?;

@@ -1,6 +1,6 @@
 //! `controller reproduce`: a bundle's run once more, and whether it came out again.
 
-use super::{output, runs};
+use super::{Format, output, runs};
 use crate::bundle::{self, Unpacked};
 use crate::compare::{Again, Comparison};
 use crate::conductor::{self, Interrupt, Options};
@@ -12,6 +12,7 @@ use crate::report::terminal::Progress as Screen;
 use crate::report::{self, INPUTS_SCHEMA, Inputs, RunResult, Style};
 use crate::scenario::{self, Scenario};
 use clap::ValueEnum;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -42,6 +43,10 @@ pub(super) struct ReproduceArgs {
     #[arg(long)]
     own_image: bool,
 
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
     /// No progress
     #[arg(short, long)]
     quiet: bool,
@@ -62,8 +67,8 @@ pub(super) fn run(args: &ReproduceArgs) -> Result<ExitCode> {
     let screen = Screen::on_stderr(args.quiet);
     let here = conductor::foresee(&scenario, &options, &screen.reporter(), &interrupt)?;
     screen.clear();
-    output::text(&unmatched(&report::unlike(&there.inputs, &here)))?;
-    let mut counts = [0_u32; 3];
+    let mut answer = Answer { unmatched: report::unlike(&there.inputs, &here), runs: Vec::new() };
+    args.say(&unmatched(&answer.unmatched))?;
     for number in 1..=args.repeat.get() {
         let out = args
             .out
@@ -78,21 +83,58 @@ pub(super) fn run(args: &ReproduceArgs) -> Result<ExitCode> {
         let new = runs::Whole { result: run.result, timeline: run.timeline };
         let compared = Comparison::new(&there.run.side(), &new.side());
         let again = compared.again();
-        counts[again as usize] += 1;
         if again != Again::Reproduced || args.repeat.get() == 1 {
             let results = [&there.run.result, &new.result];
-            output::text(&report::comparison(["in the bundle", "here"], results, &compared, &Style::of_stdout()))?;
+            args.say(&report::comparison(["in the bundle", "here"], results, &compared, &Style::of_stdout()))?;
         }
         if let Some(error) = &run.error {
             output::error(error);
         }
-        output::text(&format!("{}: {}\n", report::again_word(again), folder.display()))?;
+        args.say(&format!("{}: {}\n", report::again_word(again), folder.display()))?;
+        if again == Again::NotReproduced && compared.same_verdicts() {
+            args.say(RACE)?;
+        }
+        answer.runs.push(Remade { folder, again, comparison: compared });
     }
-    let [reproduced, not, unknown] = counts;
-    if args.repeat.get() > 1 {
-        output::text(&format!("\nreproduced {reproduced} of {} times, not {not}, unknown {unknown}\n", args.repeat))?;
+    let count = |again| answer.runs.iter().filter(|run| run.again == again).count();
+    let [reproduced, not, unknown] = [Again::Reproduced, Again::NotReproduced, Again::Unknown].map(count);
+    match args.format {
+        Format::Json => output::json(&answer)?,
+        Format::Text if args.repeat.get() > 1 => {
+            let times = args.repeat;
+            output::text(&format!("\nreproduced {reproduced} of {times} times, not {not}, unknown {unknown}\n"))?;
+        }
+        Format::Text => {}
     }
     Ok(ExitCode::from(if unknown > 0 { Kind::Broken.exit_code() } else { u8::from(not > 0) }))
+}
+
+/// What is said where a run came to the same, by another way.
+const RACE: &str = "It came to the same: outcome and expectations are alike, and only the order of events differs. Two kernels run side by side, \
+                    and such an order can be a race between them; --repeat N counts how it goes.\n";
+
+/// What came of it, for programs.
+#[derive(Debug, Serialize)]
+struct Answer {
+    /// What differs in what the runs were made with: there, and here.
+    unmatched: Vec<(String, [String; 2])>,
+    runs: Vec<Remade>,
+}
+
+/// A run that was made again.
+#[derive(Debug, Serialize)]
+struct Remade {
+    folder: PathBuf,
+    again: Again,
+    /// The bundle's run, and this one.
+    comparison: Comparison,
+}
+
+impl ReproduceArgs {
+    /// For people.
+    fn say(&self, text: &str) -> Result<()> {
+        if self.format == Format::Text { output::text(text) } else { Ok(()) }
+    }
 }
 
 fn unmatched(unlike: &[(String, [String; 2])]) -> String {

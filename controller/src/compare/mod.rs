@@ -18,6 +18,7 @@ pub use strands::{Item, Strand, strands};
 
 use crate::judge::{Judged, Outcome};
 use crate::timeline::Event;
+use serde::Serialize;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::collections::BTreeMap;
 
@@ -33,7 +34,7 @@ pub struct Side<'a> {
 }
 
 /// What two runs have in common, and where they part.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// What they came to.
     pub outcomes: [Outcome; 2],
@@ -44,7 +45,7 @@ pub struct Comparison {
 }
 
 /// An expectation in two runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Claimed {
     /// Its name.
     pub name: String,
@@ -57,7 +58,7 @@ pub struct Claimed {
 }
 
 /// A strand in two runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Compared {
     /// Its name.
     pub name: String,
@@ -74,7 +75,8 @@ impl Compared {
 }
 
 /// Whether a run came out again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Again {
     /// The same outcome, the same verdicts, the same kinds of events in the same order.
     Reproduced,
@@ -111,9 +113,13 @@ impl Comparison {
     /// Whether nothing that is compared differs.
     #[must_use]
     pub fn is_same(&self) -> bool {
-        self.outcomes[0] == self.outcomes[1]
-            && self.expectations.iter().all(|it| it.held[0] == it.held[1])
-            && self.strands.iter().all(Compared::is_same)
+        self.same_verdicts() && self.strands.iter().all(Compared::is_same)
+    }
+
+    /// Whether the outcome and what became of each expectation are the same.
+    #[must_use]
+    pub fn same_verdicts(&self) -> bool {
+        self.outcomes[0] == self.outcomes[1] && self.expectations.iter().all(|it| it.held[0] == it.held[1])
     }
 }
 

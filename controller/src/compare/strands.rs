@@ -4,6 +4,7 @@ use super::connections::Connections;
 use super::kinds;
 use crate::timeline::{DescriptorKind, Event, Frame, FrameKind, KernelEvent, KernelFact, LabTime, Verdict, What};
 use indexmap::IndexMap;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -17,7 +18,7 @@ pub struct Strand {
 }
 
 /// Events of one kind in a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
     /// The kind.
     pub kind: String,

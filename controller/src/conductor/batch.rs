@@ -52,7 +52,7 @@ pub fn run_all(
 
 /// Has `make` called once for every index in `order`, which are those of a list, by `at_once` threads; no more are begun
 /// once `stop` says so. Gives what was made, in the order of the list.
-fn share_out<T: Send>(
+pub fn share_out<T: Send>(
     order: &[usize],
     at_once: NonZeroUsize,
     stop: &(dyn Fn() -> bool + Sync),

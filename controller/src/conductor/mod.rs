@@ -25,7 +25,7 @@ mod watch;
 mod wires;
 mod world;
 
-pub use batch::{Job, run_all};
+pub use batch::{Job, run_all, share_out};
 pub use checkpoint::Checkpoints;
 pub use inputs::{computer, guest_programs};
 pub use interrupt::Interrupt;

@@ -1,7 +1,7 @@
 //! How a machine must be started for the image to work: kernel parameters and the commands that its inits know.
 
 use crate::scenario::Init;
-use deadpeer_guest::PROBE_WORD;
+use deadpeer_guest::{IDLE_WORD, PROBE_WORD};
 
 /// What executes a guest's instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,9 @@ pub enum Clock {
 ///
 /// - `mitigations=off`, `cryptomgr.notests`: nobody attacks a guest; self-tests take 0.45 s of an emulated boot.
 /// - `TERM=dumb`: the console is a log; an init that thinks it a terminal would write control sequences into it.
+/// - `initcall_blacklist`: two of the kernel's own preparations, a fifth of a boot's instructions, that nobody here has a use for. `trace_eval_init`
+///   writes numbers for names into the *print* part of tracefs' `format` files, which are read for their fields alone; `jent_mod_init`
+///   tries a source of random numbers that the kernel's cryptography would use. A kernel without them boots all the same.
 /// - `panic=0`: a kernel that panicked stays dead and visible.
 /// - `root=/dev/pmem0`, in lockstep: a virtio disk answers when the host is ready, an NVDIMM is memory.
 #[must_use]
@@ -42,13 +45,22 @@ pub fn probe_parameters(clock: Clock) -> String {
     format!("{} {PROBE_WORD}", common(clock))
 }
 
+/// The kernel command line that makes the initramfs do nothing for some seconds and power off: it needs neither disk nor NIC nor seed.
+#[must_use]
+pub fn idle_parameters(clock: Clock, seconds: u32) -> String {
+    format!("{} {IDLE_WORD}{seconds}", common(clock))
+}
+
+/// What the kernel is not to prepare.
+const SKIPPED: &str = "initcall_blacklist=trace_eval_init,jent_mod_init";
+
 fn common(clock: Clock) -> String {
     let clock = match clock {
         Clock::Kvm => "",
         Clock::Emulated => " tsc=unstable clocksource=hpet nolapic_timer no_timer_check",
         Clock::Lockstep => " tsc=reliable tsc_early_khz=1000000 pmtmr=0",
     };
-    format!("console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests{clock}")
+    format!("console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests {SKIPPED}{clock}")
 }
 
 /// The command that shuts a host down in order and switches the machine off, as that init's administrator types it. System V
@@ -78,17 +90,18 @@ mod tests {
     fn only_an_emulated_guest_is_told_which_clock_to_use() {
         assert_eq!(
             kernel_parameters(Init::Sysvinit, Clock::Kvm),
-            "console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests init=/sbin/init"
+            "console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests \
+             initcall_blacklist=trace_eval_init,jent_mod_init init=/sbin/init"
         );
         assert_eq!(
             kernel_parameters(Init::Systemd, Clock::Emulated),
             "console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests \
-             tsc=unstable clocksource=hpet nolapic_timer no_timer_check init=/lib/systemd/systemd"
+             initcall_blacklist=trace_eval_init,jent_mod_init tsc=unstable clocksource=hpet nolapic_timer no_timer_check init=/lib/systemd/systemd"
         );
         assert_eq!(
             kernel_parameters(Init::Sysvinit, Clock::Lockstep),
             "console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests \
-             tsc=reliable tsc_early_khz=1000000 pmtmr=0 root=/dev/pmem0 init=/sbin/init"
+             initcall_blacklist=trace_eval_init,jent_mod_init tsc=reliable tsc_early_khz=1000000 pmtmr=0 root=/dev/pmem0 init=/sbin/init"
         );
     }
 

@@ -33,7 +33,7 @@ mod tool;
 mod tree;
 mod verify;
 
-pub use boot::{Clock, kernel_parameters, probe_parameters, reboot_command, shutdown_command};
+pub use boot::{Clock, idle_parameters, kernel_parameters, probe_parameters, reboot_command, shutdown_command};
 pub use build::{SPACE_NEEDED, TOOLS};
 pub use lock::{Artefact, Lock, Package};
 pub use seed::{Control, Seed, seed};

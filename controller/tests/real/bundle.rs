@@ -39,6 +39,8 @@ fn a_run_is_reproduced_from_its_bundle_alone() {
         said.starts_with("Everything that the run was made with is the same here.") && said.contains("\nreproduced: "),
         "{said}"
     );
-    let (output, said) = controller(&["diff", "again", "again"], home.path());
+    let (output, said) = controller(&["diff", "again", "again", "--format", "json"], home.path());
     assert_eq!(output.status.code(), Some(0), "{said}");
+    let compared: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(compared["strands"].as_array().is_some_and(|strands| !strands.is_empty()), "{compared}");
 }

@@ -1,5 +1,6 @@
-//! `controller bench`: where a run's time goes, and what the witness costs.
+//! `controller bench`: where a run's time goes, what the witness costs, and what lockstep time does.
 
+mod lockstep;
 mod tracing;
 
 use super::{Format, output};
@@ -28,7 +29,12 @@ pub(super) struct BenchArgs {
     #[arg(long, conflicts_with_all = ["scenario", "no_witness"])]
     pub(super) tracing: bool,
 
-    /// How many runs (or pairs of them) are measured, after one that is not
+    /// Measure lockstep time instead: how quickly the time of a busy and of an idle guest passes, beside plain emulation and QEMU's
+    /// counting of instructions, and what a boundary costs
+    #[arg(long, conflicts_with_all = ["scenario", "no_witness", "tracing", "accel"])]
+    pub(super) lockstep: bool,
+
+    /// How many runs (or pairs or rounds of them) are measured, after one that is not
     #[arg(short = 'n', long, value_name = "N", default_value = "5")]
     pub(super) runs: NonZeroU32,
 
@@ -57,6 +63,14 @@ pub(super) fn run(args: &BenchArgs) -> Result<ExitCode> {
         match args.format {
             Format::Json => output::json(&pairs)?,
             Format::Text => output::text(&tracing::table(&pairs))?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.lockstep {
+        let rounds = lockstep::measure(args)?;
+        match args.format {
+            Format::Json => output::json(&rounds)?,
+            Format::Text => output::text(&lockstep::table(&rounds))?,
         }
         return Ok(ExitCode::SUCCESS);
     }

@@ -3,6 +3,8 @@
 mod seeds;
 mod several;
 
+pub(super) use several::one_line;
+
 use super::{Format, output};
 use crate::conductor::{self, Checkpoints, Interrupt, Options, Run};
 use crate::error::{Context, Error, Result};

@@ -109,7 +109,7 @@ fn default_jobs(scenarios: &[(Scenario, Vec<Placed>)]) -> NonZeroUsize {
 }
 
 /// Tells of all that a lab does in one line, named `name`, where that line can change; else nothing.
-fn one_line(screen: &Screen, name: &str) -> Reporter {
+pub(in crate::cli) fn one_line(screen: &Screen, name: &str) -> Reporter {
     if !screen.is_live() {
         return Reporter::silent();
     }

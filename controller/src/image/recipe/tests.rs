@@ -39,6 +39,8 @@ fn guest_and_controller_agree() {
     assert!(boot.contains(&format!("\t{mac}*)\n")));
     assert!(boot.contains(&format!("\t{mac}{:02x}:*)\n", guest::CONTROL_MAC_LINK)));
     assert!(INITRAMFS_INIT.contains(&format!("\t{})\n\t\techo \"{}\"\n", guest::PROBE_WORD, guest::PROBE_OK)));
+    let idle = format!("\t{}*)\n\t\techo \"{}\"\n", guest::IDLE_WORD, guest::IDLE);
+    assert!(INITRAMFS_INIT.contains(&idle) && INITRAMFS_INIT.contains(&format!("echo \"{}\"\n", guest::IDLE_OVER)));
     assert!(INITRAMFS_INIT.contains(&format!("echo \"{}$*\"", guest::FAILED)));
     assert!(boot.contains(&format!("$seed/witness agent {} ||", guest::agent::DEVICE)));
     assert_eq!(guest::PROGRAM_DIR, format!("{}/bin", guest::SEED_DIR));

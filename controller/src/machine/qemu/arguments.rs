@@ -68,8 +68,9 @@ pub fn arguments(config: &Config, wiring: &Wiring) -> Vec<String> {
     args.0
 }
 
-/// The command line of a machine without disk, network and QMP: enough to try an accelerator.
-pub(super) fn bare(accelerator: Accelerator, memory: u32, kernel: &Path, initrd: &Path, append: &str) -> Vec<String> {
+/// The command line of a machine without disk, network and QMP: enough to try an accelerator. Its console is on standard output.
+#[must_use]
+pub fn bare(accelerator: Accelerator, memory: u32, kernel: &Path, initrd: &Path, append: &str) -> Vec<String> {
     let mut args = Arguments::default();
     args.board(accelerator, memory);
     args.kernel(kernel, initrd, append);

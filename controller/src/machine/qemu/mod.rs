@@ -25,7 +25,7 @@ mod recordings;
 mod usernet;
 mod watch;
 
-pub use arguments::{RECORDER_MIB, Wiring, arguments};
+pub use arguments::{RECORDER_MIB, Wiring, arguments, bare};
 pub use find::{Info, NEWEST_MAJOR, OLDEST, Version};
 pub use probe::{Chosen, Kvm, PROBE_DEADLINE, Probe};
 

@@ -1,7 +1,8 @@
 //! What was recorded of one boot, before it has its place on the lab's clock.
 
-use super::clock::Bound;
+use super::clock::{Bound, Source};
 use crate::timeline::{KernelEvent, LabTime};
+use deadpeer_guest::recorder::is_hosts_own;
 
 /// A frame as the guest's kernel told it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,4 +48,11 @@ pub(super) struct Boot {
     pub(super) problems: Vec<(String, String)>,
     /// It has described a system call.
     pub(super) describes_calls: bool,
+}
+
+impl Boot {
+    /// What its clock goes by in real time.
+    pub(super) fn clock(&self) -> Source {
+        if is_hosts_own(&self.clock_source) { Source::Hosts } else { Source::Other }
+    }
 }

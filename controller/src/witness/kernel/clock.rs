@@ -11,8 +11,28 @@
 /// `CLOCK_MONOTONIC_RAW`, from which the other is slewed by NTP: by 500 ppm at the very most (adjtimex(2)).
 const DRIFTS: [u64; 3] = [2_000, 100_000, 600_000];
 
-/// As much is tried before those where the guest's clock source is the host's own clock: then nothing is left but what its kernel rounds.
-const OF_HOSTS_OWN: u64 = 100;
+/// What a guest's clock goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The lab's own clock, in lockstep time.
+    Labs,
+    /// The host's own clock, which the lab's is, too.
+    Hosts,
+    /// Another one.
+    Other,
+}
+
+impl Source {
+    /// What is tried before [`DRIFTS`], in nanoseconds per second: where the two clocks are one, nothing is left but what the guest's kernel
+    /// rounds. In lockstep that was 3 in a thousand seconds' measuring.
+    fn drift(self) -> Option<u64> {
+        match self {
+            Self::Labs => Some(10),
+            Self::Hosts => Some(100),
+            Self::Other => None,
+        }
+    }
+}
 
 /// The lab's clock is ahead of the guest's by so many nanoseconds, at most or at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +69,16 @@ pub(super) struct Placed {
 }
 
 impl GuestClock {
-    /// The clock that fits these bounds. Needs one of either kind at least. `hosts_own`: its source is the host's own clock.
+    /// The clock of this source that fits these bounds. Needs one of either kind at least.
     ///
     /// # Errors
     /// The bounds contradict each other, by so many nanoseconds at worst; or there are none of a kind.
-    pub(super) fn fit(most: &[Bound], least: &[Bound], hosts_own: bool) -> Result<Self, Unfit> {
+    pub(super) fn fit(most: &[Bound], least: &[Bound], source: Source) -> Result<Self, Unfit> {
         if most.is_empty() || least.is_empty() {
             return Err(Unfit::TooFew);
         }
         let mut fitted = Err(Unfit::TooFew);
-        for drift in hosts_own.then_some(OF_HOSTS_OWN).into_iter().chain(DRIFTS) {
+        for drift in source.drift().into_iter().chain(DRIFTS) {
             fitted = Self::fit_with(drift, most, least);
             if fitted.is_ok() {
                 break;
@@ -137,36 +157,42 @@ mod tests {
 
     #[test]
     fn the_middle_of_what_is_possible_is_taken() {
-        let clock = GuestClock::fit(&[bound(10, 1_400), bound(30, 1_300)], &[bound(20, 1_100)], false).unwrap();
+        let clock = GuestClock::fit(&[bound(10, 1_400), bound(30, 1_300)], &[bound(20, 1_100)], Source::Other).unwrap();
         assert_eq!(clock.place(20), Placed { at: 1_220, error: 100 });
     }
 
     #[test]
     fn far_from_any_frame_the_error_grows_with_the_drift() {
-        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)], false).unwrap();
+        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)], Source::Other).unwrap();
         let Placed { at, error } = clock.place(10 * SECOND);
         assert_eq!((at, error), (10 * SECOND + 400, 100 + 10 * DRIFTS[0]));
     }
 
     #[test]
-    fn a_clock_that_is_the_hosts_own_hardly_drifts() {
-        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)], true).unwrap();
-        assert_eq!(clock.place(900 * SECOND).error, 100 + 900 * OF_HOSTS_OWN);
-        let clock = GuestClock::fit(&[bound(0, 500), bound(SECOND, 1_500)], &[bound(SECOND, 1_300)], true).unwrap();
+    fn a_clock_that_is_the_host_s_or_the_lab_s_own_hardly_drifts() {
+        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)], Source::Hosts).unwrap();
+        assert_eq!(clock.place(900 * SECOND).error, 100 + 900 * 100);
+        let clock = GuestClock::fit(&[bound(0, 500)], &[bound(0, 300)], Source::Labs).unwrap();
+        assert_eq!(clock.place(7_200 * SECOND).error, 100 + 7_200 * 10);
+        let clock =
+            GuestClock::fit(&[bound(0, 500), bound(SECOND, 1_500)], &[bound(SECOND, 1_300)], Source::Hosts).unwrap();
         assert_eq!(clock.drift, DRIFTS[0], "unless the bounds say otherwise");
     }
 
     #[test]
     fn bounds_that_contradict_each_other_are_told_and_so_is_their_lack() {
-        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[], false).unwrap_err(), Unfit::TooFew);
-        assert_eq!(GuestClock::fit(&[], &[bound(0, 5)], false).unwrap_err(), Unfit::TooFew);
-        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[bound(0, 8)], false).unwrap_err(), Unfit::Contradiction(3));
+        assert_eq!(GuestClock::fit(&[bound(0, 5)], &[], Source::Other).unwrap_err(), Unfit::TooFew);
+        assert_eq!(GuestClock::fit(&[], &[bound(0, 5)], Source::Other).unwrap_err(), Unfit::TooFew);
+        assert_eq!(
+            GuestClock::fit(&[bound(0, 5)], &[bound(0, 8)], Source::Other).unwrap_err(),
+            Unfit::Contradiction(3)
+        );
     }
 
     #[test]
     fn a_clock_that_drifts_more_is_believed_with_a_greater_error() {
         let frames = |late: i64| [0, 10].map(|n| bound(n * SECOND, 50_000 * n.cast_signed() + late));
-        let clock = GuestClock::fit(&frames(1_000), &frames(-1_000), false).unwrap();
+        let clock = GuestClock::fit(&frames(1_000), &frames(-1_000), Source::Other).unwrap();
         assert_eq!(clock.place(0), Placed { at: 0, error: 1_000 });
         assert_eq!(clock.place(10 * SECOND).at, 10 * SECOND + 500_000);
         assert!(clock.place(5 * SECOND).error > 100_000);
@@ -187,7 +213,7 @@ mod tests {
             };
             let (most, least) = (of(true), of(false));
             prop_assume!(!most.is_empty() && !least.is_empty());
-            let clock = GuestClock::fit(&most, &least, false).unwrap();
+            let clock = GuestClock::fit(&most, &least, Source::Other).unwrap();
             let mut last = (0, 0);
             let mut asked = asked;
             asked.sort_unstable();

@@ -36,6 +36,7 @@ pub use reading::{KernelWitness, Look, Testimony};
 
 use crate::error::{Error, Result};
 use crate::timeline::{Event, KernelAccount, LabTime, What};
+use clock::Source;
 
 /// What all the kernels said.
 #[derive(Debug, Default)]
@@ -61,9 +62,10 @@ pub fn testify(testimonies: Vec<Testimony>, timeline: &[Event], watched: LabTime
         if let (Some(damage), None) = (testimony.damage(), &doubt) {
             doubt = Some(damage);
         }
-        let (host, boots) = testimony.into_boots();
+        let (host, boots, in_lockstep) = testimony.into_boots();
         for boot in boots {
-            let (placed, account) = place::place(&host, boot, &others, watched);
+            let source = if in_lockstep { Source::Labs } else { boot.clock() };
+            let (placed, account) = place::place(&host, boot, source, &others, watched);
             events.extend(placed);
             accounts.push((host.clone(), account));
         }

@@ -3,12 +3,11 @@
 
 use super::blind;
 use super::boot::{Boot, GuestFrame};
-use super::clock::{Bound, GuestClock, Unfit};
+use super::clock::{Bound, GuestClock, Source, Unfit};
 use super::matching;
 use crate::timeline::{
     Call, CallResult, Event, Frame, KernelAccount, KernelEvent, KernelFact, LabTime, MachineEvent, Verdict, What,
 };
-use deadpeer_guest::recorder::is_hosts_own;
 use std::collections::BTreeSet;
 
 /// An Ethernet header: a received frame has lost it when it is traced, one that is sent has it still.
@@ -35,10 +34,16 @@ struct Life {
     ended: bool,
 }
 
-/// Places one boot of `host`. `timeline` is what the other witnesses saw, in order; the lab was watched until `watched`.
-pub(super) fn place(host: &str, boot: Boot, timeline: &[Event], watched: LabTime) -> (Vec<PlacedEvent>, KernelAccount) {
+/// Places one boot of `host`, whose clock goes by `source`. `timeline` is what the other witnesses saw, in order; the lab was watched until `watched`.
+pub(super) fn place(
+    host: &str,
+    boot: Boot,
+    source: Source,
+    timeline: &[Event],
+    watched: LabTime,
+) -> (Vec<PlacedEvent>, KernelAccount) {
     let life = life(host, &boot, timeline, watched);
-    let fitted = fit(host, &boot, timeline, life);
+    let fitted = fit(host, &boot, source, timeline, life);
     let mut account = KernelAccount {
         boot_id: boot.boot_id,
         kernel: boot.release,
@@ -134,7 +139,7 @@ fn machine<'a>(host: &str, timeline: &'a [Event]) -> impl Iterator<Item = (LabTi
 }
 
 /// The clock that the frames of this life allow.
-fn fit(host: &str, boot: &Boot, timeline: &[Event], life: Life) -> Result<GuestClock, Unfit> {
+fn fit(host: &str, boot: &Boot, source: Source, timeline: &[Event], life: Life) -> Result<GuestClock, Unfit> {
     let frames = || {
         timeline.iter().filter(|event| life.from <= event.at && event.at <= life.until).filter_map(|event| match &event
             .what
@@ -160,7 +165,7 @@ fn fit(host: &str, boot: &Boot, timeline: &[Event], life: Life) -> Result<GuestC
         most.extend(bounds(&boot.sent, link, &out));
         least.extend(bounds(&boot.received, link, &into));
     }
-    GuestClock::fit(&most, &least, is_hosts_own(&boot.clock_source))
+    GuestClock::fit(&most, &least, source)
 }
 
 /// When a frame that came to the switch at `at` went on to its destination, if it did.

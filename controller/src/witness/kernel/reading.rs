@@ -27,6 +27,8 @@ pub struct Testimony {
     host: String,
     boots: Vec<Boot>,
     damage: Vec<String>,
+    /// Its clock is the lab's own.
+    in_lockstep: bool,
 }
 
 impl Testimony {
@@ -36,9 +38,9 @@ impl Testimony {
         (!self.damage.is_empty()).then(|| Error::broken(fact()).detail(self.damage.join("\n")))
     }
 
-    /// The host and its boots.
-    pub(super) fn into_boots(self) -> (String, Vec<Boot>) {
-        (self.host, self.boots)
+    /// The host, its boots, and whether its clock is the lab's own.
+    pub(super) fn into_boots(self) -> (String, Vec<Boot>, bool) {
+        (self.host, self.boots, self.in_lockstep)
     }
 }
 
@@ -132,7 +134,8 @@ impl KernelWitness {
             Some(Reading::ByHand(look)) => {
                 look.look()?;
                 let live = look.live().take();
-                live.map(Live::end).ok_or_else(|| Error::broken("a kernel witness was ended twice"))
+                let lockstep = |live: Live| Testimony { in_lockstep: true, ..live.end() };
+                live.map(lockstep).ok_or_else(|| Error::broken("a kernel witness was ended twice"))
             }
             None => Err(Error::broken("a kernel witness was ended twice")),
         }
@@ -193,7 +196,7 @@ impl Live {
 
     fn end(self) -> Testimony {
         let (boots, damage) = self.recording.end();
-        Testimony { host: self.host, boots, damage }
+        Testimony { host: self.host, boots, damage, in_lockstep: false }
     }
 }
 
@@ -212,7 +215,7 @@ pub(super) fn read_whole(host: &str, file: &Path) -> Result<Testimony> {
     let last = || LabTime(i64::MAX.cast_unsigned());
     read_new(host, (&mut reader, u64::MAX), &mut recording, last, |_, _| {})?;
     let (boots, damage) = recording.end();
-    Ok(Testimony { host: host.to_owned(), boots, damage })
+    Ok(Testimony { host: host.to_owned(), boots, damage, in_lockstep: false })
 }
 
 /// Reads on, until so many records were read in all.
