@@ -11,14 +11,17 @@ use crate::progress::Reporter;
 use crate::report::CheckpointUsed;
 use crate::report::terminal::Progress as Screen;
 use crate::scenario::{Scenario, Time};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
 /// Run scenarios twice in lockstep time and compare every byte
 ///
-/// The first run boots its hosts, all others go on from the lab's checkpoint, and are compared with the first: the wire (wire.pcapng), each
+/// The first run boots its hosts, all others go on from the lab's checkpoint, and are compared with the first (of several scenarios with
+/// the same hosts, one run of all boots): the wire (wire.pcapng), each
 /// host's console, and the timeline (events.jsonl). Where two runs part, the first difference in time is shown on each side. The exit
 /// code is 0 where nothing differs, 1 where something does, 2 where a run broke.
 #[derive(Debug, clap::Args)]
@@ -81,9 +84,11 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
         1 => screen.reporter(),
         _ => one_line(&screen, &scenario.name),
     };
+    let booted = Booted::default();
     let make = |index: usize| {
         let (scenario, own) = &planned[index];
-        Verification { args, scenario, own, home }.run(&reporter(scenario), &interrupt)
+        let booted = &booted;
+        Verification { args, scenario, own, home, booted }.run(&reporter(scenario), &interrupt)
     };
     let mut said = Ok(());
     let ended = |index: usize, found: &Result<Found>| {
@@ -128,6 +133,7 @@ impl Found {
             Self::Same(Same { runs, restored, bytes, outcome }) => {
                 let how = match (runs - restored, restored) {
                     (_, 0) => "all booted".to_owned(),
+                    (0, _) => "all restored".to_owned(),
                     (booted, restored) => format!("{booted} booted and {restored} restored"),
                 };
                 format!("✓ {name}: {runs} runs are the same in all {bytes} bytes, {how} ({outcome})")
@@ -146,6 +152,17 @@ impl Found {
     }
 }
 
+/// The labs, by their hosts, of which a run that booted was the same as one that was restored. What a lab is until it is ready does not
+/// depend on the rest of a scenario.
+#[derive(Debug, Default)]
+struct Booted(Mutex<BTreeSet<String>>);
+
+impl Booted {
+    fn labs(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// One scenario's runs.
 struct Verification<'a> {
     args: &'a VerifyArgs,
@@ -153,16 +170,20 @@ struct Verification<'a> {
     own: &'a [Placed],
     /// Where the runs' folders are.
     home: &'a Path,
+    booted: &'a Booted,
 }
 
 impl Verification<'_> {
     fn run(&self, reporter: &Reporter, interrupt: &Interrupt) -> Result<Found> {
-        // The first one leaves a checkpoint for the others.
-        let first = self.make(1, Checkpoints::Save, reporter, interrupt)?;
+        let lab = format!("{:?}", self.scenario.hosts);
+        // One that boots leaves a checkpoint for the others.
+        let may = if self.booted.labs().contains(&lab) { Checkpoints::Use } else { Checkpoints::Save };
+        let first = self.make(1, may, reporter, interrupt)?;
         if let Some(error) = &first.error {
             return broken(1, error);
         }
-        let mut same = Same { runs: 1, restored: 0, bytes: 0, outcome: first.result.outcome };
+        let mut same =
+            Same { runs: 1, restored: u32::from(is_restored(&first)), bytes: 0, outcome: first.result.outcome };
         for which in 2..=self.args.repeat {
             let other = self.make(which, Checkpoints::Use, reporter, interrupt)?;
             if let Some(error) = &other.error {
@@ -178,6 +199,9 @@ impl Verification<'_> {
                 let folder = &other.result.folder;
                 std::fs::remove_dir_all(folder).broken(|| format!("cannot remove {}", folder.display()))?;
             }
+        }
+        if (1..same.runs).contains(&same.restored) {
+            self.booted.labs().insert(lab);
         }
         Ok(Found::Same(same))
     }
