@@ -30,6 +30,7 @@ fn help_is_what_users_were_told() {
         "show",
         "check",
         "image",
+        "image box",
         "image build",
         "image list",
         "image remove",
