@@ -33,6 +33,7 @@ fn help_is_what_users_were_told() {
         "image box",
         "image build",
         "image list",
+        "image programs",
         "image remove",
         "checkpoint",
         "checkpoint list",
