@@ -15,12 +15,17 @@ const FILES: [&str; 4] = ["Vagrantfile", "lab.rb", "provision", "user_network.rb
 /// A lab in a folder of its own. Dropped, it is gone, whatever happened.
 struct Lab {
     folder: tempfile::TempDir,
+    box_name: &'static str,
     first_port: u16,
     daemon: Option<Child>,
 }
 
 impl Lab {
     fn new() -> Self {
+        Self::of("deadpeer/trixie")
+    }
+
+    fn of(box_name: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("deadpeer-vagrant-").tempdir_in("/var/tmp").unwrap();
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vagrant");
         std::fs::create_dir(folder.path().join("lab")).unwrap();
@@ -28,7 +33,7 @@ impl Lab {
             std::fs::copy(sources.join(file), folder.path().join("lab").join(file)).unwrap();
         }
         let daemon = daemon();
-        Self { folder, first_port: ports(), daemon }
+        Self { folder, box_name, first_port: ports(), daemon }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -48,7 +53,7 @@ impl Lab {
             .env("VAGRANT_HOME", self.path("home"))
             .env("DEADPEER_PORTS", self.first_port.to_string())
             .env("LIBVIRT_DEFAULT_URI", uri())
-            .env_remove("DEADPEER_BOX")
+            .env("DEADPEER_BOX", self.box_name)
             .env_remove("DEADPEER_ROUTER")
             .stdin(Stdio::null());
         command
@@ -220,5 +225,37 @@ fn a_port_that_somebody_has_is_named() {
     let said = text(&output);
     let port = format!("TCP port {} of 127.0.0.1 cannot be had: Address already in use", lab.first_port + 1);
     assert!(!output.status.success() && said.contains(&port) && said.contains("DEADPEER_PORTS="), "{said}");
+    assert_eq!(lab.remains(), [""; 0]);
+}
+
+#[test]
+fn a_debian_of_somebody_elses_making_is_set_up_over_ssh_by_the_same_vagrantfile() {
+    if !vagrant_is_here() {
+        return;
+    }
+    if !is_root() {
+        eprintln!("NOT RUN: only root can pack a Debian with a boot loader, its owners kept");
+        return;
+    }
+    let lab = Lab::of("debian/as-others-pack-it");
+    let packed = deadpeer::cache::folder("test-boxes").unwrap().join("bookworm.box");
+    std::fs::create_dir_all(packed.parent().unwrap()).unwrap();
+    let packed = packed.to_string_lossy();
+    lab.run(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/debian-box"), &[&packed]);
+    lab.run("vagrant", &["box", "add", "--name", lab.box_name, &packed]);
+    let refused = lab.command("vagrant").arg("up").output().unwrap();
+    assert!(text(&refused).contains("../lab image programs programs"), "{}", text(&refused));
+
+    lab.run(env!("CARGO_BIN_EXE_controller"), &["image", "programs", "programs"]);
+    lab.run("vagrant", &["up"]);
+    assert_eq!(lab.on("client", "hostname; id -un"), "client\nvagrant\n");
+    assert!(lab.on("client", "sudo ping -c 1 server").contains("64 bytes from server (192.0.2.2)"));
+    let domain = format!("{}_server", lab.name());
+    lab.run("virsh", &["destroy", &domain]);
+    lab.run("virsh", &["start", &domain]);
+    assert_eq!(lab.on("server", "hostname"), "server\n");
+    lab.on("server", "setsid echo-server >/dev/null 2>&1 &");
+    assert!(lab.on("client", "echo hello | echo-client server").contains("hello"));
+    lab.run("vagrant", &["destroy", "-f"]);
     assert_eq!(lab.remains(), [""; 0]);
 }
