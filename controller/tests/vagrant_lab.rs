@@ -73,7 +73,7 @@ impl Lab {
         if !config.exists() {
             std::fs::write(&config, self.run("vagrant", &["ssh-config"])).unwrap();
         }
-        let until = Instant::now() + Duration::from_secs(90);
+        let until = Instant::now() + Duration::from_secs(240);
         loop {
             let mut ssh = self.command("ssh");
             ssh.arg("-F").arg(&config).args(["-o", "ConnectTimeout=5", host, command]);
