@@ -1,9 +1,8 @@
 //! What one QEMU process does, turned into events: its console, its QMP events, and its end are seen by
 //! three threads, and this is where they meet.
 
-use super::qmp;
 use crate::error::{Context, Result};
-use crate::machine::console;
+use crate::machine::{console, qmp};
 use crate::process::Change;
 use crate::timeline::{Ended, LabTime, MachineEvent, Recorder, What};
 use std::fs::File;

@@ -11,7 +11,7 @@ use super::{Board, arguments, disk};
 use crate::error::{Context, Error, Result};
 use crate::machine::console::Tail;
 use crate::machine::qemu::arguments::nic;
-use crate::machine::qemu::recordings::Recordings;
+use crate::machine::recordings::Recordings;
 use crate::machine::{Link, Mac, Machine};
 use crate::process::{self, Child, DEATH};
 use crate::timeline::{Ended, MachineEvent, Recorder, What};
