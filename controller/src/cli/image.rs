@@ -2,11 +2,13 @@
 
 use super::{Format, output};
 use crate::conductor::Interrupt;
-use crate::error::Result;
+use crate::error::{Context, Result};
+use crate::image::vagrant::{self, Added};
 use crate::report::terminal::Progress as Screen;
 use crate::{image, report};
 use clap::Subcommand;
 use serde::Serialize;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -27,6 +29,24 @@ enum Verb {
         /// The suite of Debian
         #[arg(long, default_value = "trixie")]
         suite: String,
+    },
+    /// Pack an image as a box for Vagrant, and have Vagrant take it
+    ///
+    /// The box is called deadpeer/SUITE, and is for the provider libvirt: the very same disk, kernel and programs, for
+    /// machines that `vagrant up` makes. The same image gives the same bytes. It is packed once and kept in the cache, and
+    /// added unless Vagrant has that version.
+    Box {
+        /// The suite of Debian: it decides the kernel
+        #[arg(long, value_name = "SUITE", default_value = "trixie")]
+        kernel: String,
+
+        /// Write the box to this file, too; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+
+        /// Do not add it to Vagrant
+        #[arg(long)]
+        no_add: bool,
     },
     /// List the images in the cache
     List {
@@ -56,6 +76,7 @@ pub(super) fn run(args: &ImageArgs) -> Result<ExitCode> {
             let what = if image.built { "built" } else { "is there, intact" };
             output::text(&format!("{} {what}: Linux {}\n{}", image.key, image.kernel_release, image.lock.display()))?;
         }
+        Verb::Box { kernel, out, no_add } => make_box(kernel, out.as_deref(), !no_add)?,
         Verb::List { format } => {
             let rows: Vec<Row> = image::list()?.into_iter().map(Row::from).collect();
             match format {
@@ -70,6 +91,53 @@ pub(super) fn run(args: &ImageArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn make_box(suite: &str, out: Option<&Path>, add: bool) -> Result<()> {
+    let interrupt = Interrupt::install()?;
+    let interrupted = || interrupt.raised();
+    let screen = Screen::on_stderr(false);
+    let reporter = screen.reporter();
+    let made = || {
+        let image = image::ensure(&image::Spec { suite: suite.to_owned() }, &reporter, &interrupted)?;
+        let packed = vagrant::packed(&image, &reporter, &interrupted)?;
+        if let Some(out) = out {
+            copy(&packed.file, out)?;
+        }
+        let added = if add { Some(vagrant::add(&packed, &interrupted)?) } else { None };
+        Ok((packed, added))
+    };
+    let made: Result<_> = made();
+    screen.clear();
+    let (packed, added) = made?;
+    let mut text =
+        format!("{} {} {}", packed.name, packed.version, if packed.fresh { "packed" } else { "was packed before" });
+    text.push_str(&format!(": {} MB, SHA-256 {}\n", packed.size / 1_000_000, packed.sha256));
+    text.push_str(&format!("{}\n", out.unwrap_or(&packed.file).display()));
+    text.push_str(&match added {
+        None => "not added to Vagrant\n".to_owned(),
+        Some(Added::Already) => "Vagrant has it already\n".to_owned(),
+        Some(Added::Now { removed, kept }) => {
+            let earlier = |what: &str, versions: &[String]| match versions {
+                [] => String::new(),
+                versions => format!("{what}: {}\n", versions.join(", ")),
+            };
+            let removed = earlier("earlier versions removed", &removed);
+            format!(
+                "added to Vagrant\n{removed}{}",
+                earlier("earlier versions that machines use, and that stay", &kept)
+            )
+        }
+    });
+    output::text(&text)
+}
+
+/// Copies a file to one that must not exist.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let cannot = || format!("cannot write {}", to.display());
+    let mut target = std::fs::File::create_new(to).usage(cannot)?;
+    let mut source = std::fs::File::open(from).broken(|| format!("cannot read {}", from.display()))?;
+    std::io::copy(&mut source, &mut target).map(drop).broken(cannot)
 }
 
 /// An image as it is listed.

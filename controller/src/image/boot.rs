@@ -31,6 +31,11 @@ pub fn kernel_parameters(init: Init, clock: Clock) -> String {
         Init::Sysvinit => "/sbin/init",
         Init::Systemd => "/lib/systemd/systemd",
     };
+    with_init(init, clock)
+}
+
+/// Likewise, with whatever is to be the first program on the root disk.
+pub(super) fn with_init(init: &str, clock: Clock) -> String {
     let root = if clock == Clock::Lockstep { " root=/dev/pmem0" } else { "" };
     format!("{}{root} init={init}", common(clock))
 }

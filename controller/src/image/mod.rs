@@ -31,6 +31,7 @@ mod seed;
 mod store;
 mod tool;
 mod tree;
+pub mod vagrant;
 mod verify;
 
 pub use boot::{Clock, kernel_parameters, probe_parameters, reboot_command, shutdown_command};
