@@ -113,7 +113,7 @@ impl Watch {
         if state.shut_down.is_some() && expected {
             // Told already, as what it was: the guest's own doing.
         } else if state.power_cut {
-            self.note_at(at, MachineEvent::PoweredOff { how });
+            self.note_at(at, MachineEvent::PoweredOff { how, domain: None });
         } else {
             self.note_at(at, MachineEvent::Died { how, words: self.words() });
         }

@@ -4,7 +4,6 @@ use super::virsh::Virsh;
 use crate::error::{Error, Result};
 use crate::process;
 use crate::timeline::Ended;
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -29,7 +28,7 @@ pub struct Info {
 }
 
 /// What ran the machines beside QEMU.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {
     /// Vagrant.
     pub vagrant: String,
@@ -95,7 +94,9 @@ fn is_here(uri: &str) -> Result<()> {
 fn ask_libvirt(virsh: &Virsh) -> Result<(String, Option<(u32, u32)>)> {
     let silent = |error: Error| {
         let start = match virsh.uri.contains("/system") {
-            true => "sudo systemctl start libvirtd\nor, where there is no systemd: sudo virtlogd -d && sudo libvirtd -d",
+            true => {
+                "sudo systemctl start libvirtd\nor, where there is no systemd: sudo virtlogd -d && sudo libvirtd -d"
+            }
             false => INSTALL,
         };
         Error::broken(format!("libvirt at {} does not answer", virsh.uri))
@@ -109,7 +110,9 @@ fn ask_libvirt(virsh: &Virsh) -> Result<(String, Option<(u32, u32)>)> {
     if !virsh.uri.contains("/system") {
         return Ok((version.unwrap_or_default(), None));
     }
-    if let Some(guard) = ["apparmor", "selinux"].iter().find(|it| capabilities.contains(&format!("<model>{it}</model>"))) {
+    if let Some(guard) =
+        ["apparmor", "selinux"].iter().find(|it| capabilities.contains(&format!("<model>{it}</model>")))
+    {
         return Err(Error::broken(format!("libvirt at {} confines its machines by {guard}", virsh.uri))
             .detail("They could not reach the sockets and files by which the controller hears them.")
             .help("Run as an ordinary user, whose machines are not confined,\nor set security_driver = \"none\" in /etc/libvirt/qemu.conf and restart libvirtd"));
@@ -143,7 +146,9 @@ fn ask_vagrant(vagrant: &PathBuf) -> Result<(String, String)> {
     let plugins = ask(&["plugin", "list"])?;
     let plugin = after(&plugins, "vagrant-libvirt (").and_then(|rest| Some(rest.split([',', ')']).next()?.to_owned()));
     let plugin = plugin.ok_or_else(|| {
-        Error::broken("Vagrant has no plugin vagrant-libvirt").detail(format!("`vagrant plugin list`:\n{}", plugins.trim())).help(INSTALL)
+        Error::broken("Vagrant has no plugin vagrant-libvirt")
+            .detail(format!("`vagrant plugin list`:\n{}", plugins.trim()))
+            .help(INSTALL)
     })?;
     Ok((after(&version, "Vagrant ").unwrap_or_else(|| version.trim().to_owned()), plugin))
 }

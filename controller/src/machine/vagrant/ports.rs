@@ -41,10 +41,13 @@ pub(super) fn tunnels(plan: &Plan) -> Result<BTreeMap<(String, usize), UdpSocket
     for host in &plan.hosts {
         TcpListener::bind((Ipv4Addr::LOCALHOST, host.ssh_port)).map_err(|e| taken(plan, "TCP", host.ssh_port, &e))?;
         for (number, link) in host.links.iter().enumerate() {
-            UdpSocket::bind((Ipv4Addr::LOCALHOST, link.machine_port)).map_err(|e| taken(plan, "UDP", link.machine_port, &e))?;
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, link.machine_port))
+                .map_err(|e| taken(plan, "UDP", link.machine_port, &e))?;
             let port = link.switch_port;
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).map_err(|e| taken(plan, "UDP", port, &e))?;
-            socket.connect((Ipv4Addr::LOCALHOST, link.machine_port)).broken(|| format!("no tunnel from port {port}"))?;
+            socket
+                .connect((Ipv4Addr::LOCALHOST, link.machine_port))
+                .broken(|| format!("no tunnel from port {port}"))?;
             use nix::sys::socket::{setsockopt, sockopt};
             setsockopt(&socket, sockopt::SndBuf, &QUEUE_BYTES).broken(|| format!("no buffer for port {port}"))?;
             setsockopt(&socket, sockopt::RcvBuf, &QUEUE_BYTES).broken(|| format!("no buffer for port {port}"))?;
@@ -58,8 +61,8 @@ pub(super) fn tunnels(plan: &Plan) -> Result<BTreeMap<(String, usize), UdpSocket
 fn taken(plan: &Plan, protocol: &str, port: u16, error: &std::io::Error) -> Error {
     let option = if protocol == "TCP" { "ltnp" } else { "lunp" };
     Error::broken(format!("{protocol} port {port} of 127.0.0.1, which a machine of this lab needs, is in use: {error}")).help(format!(
-        "See who has it: ss -{option} 'sport = :{port}'\nor, if these machines were kept, have others made: rm -r {}",
-        plan.folder.display()
+        "See who has it: ss -{option} 'sport = :{port}'\nor, if these machines were kept, have others made: controller machines remove {}",
+        plan.folder.file_name().unwrap_or_default().to_string_lossy()
     ))
 }
 
@@ -75,7 +78,8 @@ pub(super) fn write(plan: &Plan) -> Result<()> {
     };
     let all: BTreeMap<&str, _> = plan.hosts.iter().map(|host| (host.name.as_str(), ports(host))).collect();
     let path = file(plan);
-    fs::write(&path, serde_json::to_string(&all).unwrap_or_default()).broken(|| format!("cannot write {}", path.display()))
+    fs::write(&path, serde_json::to_string(&all).unwrap_or_default())
+        .broken(|| format!("cannot write {}", path.display()))
 }
 
 /// The hosts with the ports that were written down.
@@ -94,5 +98,67 @@ pub(super) fn read(plan: &Plan) -> Result<Vec<HostPlan>> {
         let links: Vec<LinkPlan> = host.links.iter().zip(links).map(link).collect();
         Some(HostPlan { ssh_port: *ssh_port, links, ..host.clone() })
     };
-    plan.hosts.iter().map(known).collect::<Option<_>>().ok_or_else(|| Error::broken(fact()).detail("it has not all hosts"))
+    plan.hosts
+        .iter()
+        .map(known)
+        .collect::<Option<_>>()
+        .ok_or_else(|| Error::broken(fact()).detail("it has not all hosts"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::machine::Accelerator;
+
+    fn plan(folder: &std::path::Path) -> Plan {
+        let link = |host| LinkPlan { mac: [2, 0, 0, 0, 0, host], switch_port: 0, machine_port: 0 };
+        let host = |name: &str, links| HostPlan {
+            name: name.into(),
+            box_name: String::new(),
+            box_version: String::new(),
+            memory: 256,
+            kernel: PathBuf::new(),
+            append: String::new(),
+            control_mac: [0; 6],
+            ssh_port: 0,
+            links,
+            recorder: false,
+        };
+        let mut hosts = vec![host("client", vec![link(1)]), host("router", vec![link(2), link(3)])];
+        choose(&mut hosts).unwrap();
+        Plan {
+            folder: folder.to_owned(),
+            uri: String::new(),
+            prefix: String::new(),
+            pool: String::new(),
+            emulator: PathBuf::new(),
+            accelerator: Accelerator::Tcg,
+            key: PathBuf::new(),
+            boot_seconds: 1,
+            hosts,
+        }
+    }
+
+    #[test]
+    fn ports_are_the_same_when_they_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = plan(folder.path());
+        write(&plan).unwrap();
+        assert_eq!(read(&plan).unwrap(), plan.hosts);
+        assert_eq!(tunnels(&plan).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_port_that_somebody_has_is_named_with_what_shows_who() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = plan(folder.path());
+        let port = plan.hosts[1].links[1].machine_port;
+        let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        let error = tunnels(&plan).unwrap_err();
+        assert!(error.fact.starts_with(&format!("UDP port {port} of 127.0.0.1")), "{error}");
+        assert!(error.help.unwrap().contains(&format!("ss -lunp 'sport = :{port}'")));
+        let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.hosts[0].ssh_port)).unwrap();
+        assert!(tunnels(&plan).unwrap_err().fact.starts_with("TCP port"));
+    }
 }

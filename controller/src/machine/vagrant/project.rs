@@ -7,10 +7,10 @@
 //! next lab that is the same takes it, gives every machine a fresh disk and starts them without Vagrant.
 
 use super::find::Info;
-use super::remains::{Guard, Remains, sweep, take};
+use super::remains::{self, Guard, Remains, sweep, take};
 use super::vagrantfile::{HostPlan, Plan, vagrantfile};
 use super::{ports, up};
-use crate::cache::{self, remove_folder};
+use crate::cache::remove_folder;
 use crate::error::{Context, Error, Result};
 use crate::machine::qemu;
 use crate::process;
@@ -25,7 +25,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The longest path of a Unix socket (unix(7)), with the zero at its end.
@@ -70,8 +70,8 @@ pub struct Project {
     pub(super) up: Mutex<Option<up::Up>>,
     /// It was kept, and its machines are there.
     pub(super) reused: bool,
-    guard: Option<Guard>,
-    lock: Option<Flock<File>>,
+    guard: Mutex<Option<Guard>>,
+    lock: Mutex<Option<Flock<File>>>,
 }
 
 impl fmt::Debug for Project {
@@ -90,7 +90,12 @@ impl Project {
         sweep(&base);
         super::boxes::present(&config.plan)?;
         let (folder, name, lock) = if config.keep { kept(&base, &config.plan)? } else { fresh(&base)? };
-        let mut plan = Plan { folder: folder.clone(), prefix: format!("deadpeer-{name}-"), pool: format!("deadpeer-{name}"), ..config.plan };
+        let mut plan = Plan {
+            folder: folder.clone(),
+            prefix: format!("deadpeer-{name}-"),
+            pool: format!("deadpeer-{name}"),
+            ..config.plan
+        };
         plan.key = folder.join("key");
         socket_fits(&plan)?;
         let remains = Remains {
@@ -109,8 +114,8 @@ impl Project {
             tunnels: BTreeMap::new(),
             up: Mutex::default(),
             reused: false,
-            guard: None,
-            lock: Some(lock),
+            guard: Mutex::default(),
+            lock: Mutex::new(Some(lock)),
         };
         project.reused = project.is_there();
         if project.reused {
@@ -121,10 +126,12 @@ impl Project {
             ports::write(&project.plan)?;
         }
         project.remains.write(&project.plan.folder)?;
-        project.guard = config.controller.map(|it| Guard::post(&it, &project.plan.folder)).transpose()?;
+        project.guard = Mutex::new(config.controller.map(|it| Guard::post(&it, &project.plan.folder)).transpose()?);
         project.tunnels = ports::tunnels(&project.plan)?;
         project.furnish()?;
-        if project.reused { project.fresh_disks(&config.qemu_img)? }
+        if project.reused {
+            project.fresh_disks(&config.qemu_img)?
+        }
         Ok(project)
     }
 
@@ -155,10 +162,15 @@ impl Project {
             libvirt.undefine(&domain)?;
         }
         libvirt.forget_pool(&self.plan.pool)?;
-        let entries = fs::read_dir(&self.plan.folder).broken(|| format!("cannot read {}", self.plan.folder.display()))?;
+        let entries =
+            fs::read_dir(&self.plan.folder).broken(|| format!("cannot read {}", self.plan.folder.display()))?;
         for entry in entries.flatten().filter(|entry| entry.file_name() != "lock") {
             let path = entry.path();
-            let removed = if path.is_dir() { remove_folder(&path) } else { fs::remove_file(&path).broken(|| format!("cannot remove {}", path.display())) };
+            let removed = if path.is_dir() {
+                remove_folder(&path)
+            } else {
+                fs::remove_file(&path).broken(|| format!("cannot remove {}", path.display()))
+            };
             removed?;
         }
         Ok(())
@@ -174,7 +186,8 @@ impl Project {
                 let copy = folder.join(format!("kernel.{}", name.to_string_lossy()));
                 if !copy.exists() {
                     fs::copy(&host.kernel, &copy).broken(|| format!("cannot copy {}", host.kernel.display()))?;
-                    chown(&copy, Some(owner.0), Some(owner.1)).broken(|| format!("cannot hand over {}", copy.display()))?;
+                    chown(&copy, Some(owner.0), Some(owner.1))
+                        .broken(|| format!("cannot hand over {}", copy.display()))?;
                 }
                 host.kernel = copy;
             }
@@ -201,7 +214,9 @@ impl Project {
             command.args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"]).arg(base).arg(&disk);
             let out = process::output(command, DISK_WITHIN)?;
             if out.how != Ended::Exit(0) {
-                return Err(Error::broken(format!("cannot make the disk {}", disk.display())).detail(out.stderr.trim_end()));
+                return Err(
+                    Error::broken(format!("cannot make the disk {}", disk.display())).detail(out.stderr.trim_end())
+                );
             }
             self.hand_over(&disk)?;
         }
@@ -269,17 +284,14 @@ impl Project {
     ///
     /// # Errors
     /// What libvirt did not do. The guard, or the next controller, tries again.
-    pub fn close(&mut self) -> Result<()> {
-        if self.lock.is_none() {
-            return Ok(());
-        }
+    pub fn close(&self) -> Result<()> {
+        let Some(lock) = own(&self.lock).take() else { return Ok(()) };
         // A Vagrant that still works is ended first: nothing may come after this.
-        *self.up.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        *own(&self.up) = None;
         let done = self.settle();
-        self.lock = None;
-        if done.is_ok()
-            && let Some(guard) = self.guard.take()
-        {
+        drop(lock);
+        // Where something is left, the guard tries once more: it is not told that all is done.
+        if let Some(guard) = own(&self.guard).take().filter(|_| done.is_ok()) {
             guard.dismiss();
         }
         done
@@ -301,12 +313,13 @@ impl Drop for Project {
     }
 }
 
+fn own<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The folder of all projects. Root's must be one that QEMU's user can get to.
 fn base(info: &Info) -> Result<PathBuf> {
-    let path = match info.owner {
-        Some(_) => PathBuf::from("/var/lib/deadpeer/machines"),
-        None => cache::folder("machines")?,
-    };
+    let path = remains::base(info.owner.is_some())?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
     if !path.to_string_lossy().chars().all(plain) {
         return Err(Error::usage(format!("the provider vagrant cannot use the folder {}", path.display()))
@@ -344,7 +357,11 @@ fn kept(base: &Path, plan: &Plan) -> Result<Place> {
 
 /// A folder with a lock that is ours; none if somebody else has it.
 fn furnished(folder: &Path) -> Result<Option<Flock<File>>> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).broken(|| format!("cannot make {}", folder.display()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .broken(|| format!("cannot make {}", folder.display()))?;
     take(folder)
 }
 
@@ -366,6 +383,7 @@ fn qemu_img_says(qemu_img: &qemu::Info, disk: &Path) -> Result<String> {
     let told: Option<serde_json::Value> = serde_json::from_str(&out.stdout).ok();
     let base = told.as_ref().and_then(|told| told.get("backing-filename")?.as_str());
     base.map(str::to_owned).ok_or_else(|| {
-        Error::broken(format!("the disk {} cannot be made afresh", disk.display())).detail(format!("qemu-img {}:\n{}", out.how, out.stderr))
+        Error::broken(format!("the disk {} cannot be made afresh", disk.display()))
+            .detail(format!("qemu-img {}:\n{}", out.how, out.stderr))
     })
 }

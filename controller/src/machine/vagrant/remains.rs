@@ -4,7 +4,7 @@
 //! computer went down, the next controller. Domains are told by the lab's own prefix, and no other is ever touched.
 
 use super::virsh::Virsh;
-use crate::cache::remove_folder;
+use crate::cache::{self, remove_folder};
 use crate::error::{Context, Error, Result};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,15 @@ impl Remains {
         remove_folder(folder)
     }
 
+    /// Removes machines that were kept. False if a controller uses them.
+    ///
+    /// # Errors
+    /// What libvirt did not do.
+    pub fn forget(&self, folder: &Path) -> Result<bool> {
+        let Some(_ours) = take(folder)? else { return Ok(false) };
+        self.remove(folder).map(|()| true)
+    }
+
     /// Cuts the power of all machines; gives all domains.
     fn switch_off(&self) -> Result<Vec<String>> {
         let libvirt = self.libvirt();
@@ -123,6 +132,30 @@ impl Remains {
     }
 }
 
+/// The folder of all projects of root's libvirt: QEMU's user can get to it.
+const ROOTS: &str = "/var/lib/deadpeer/machines";
+
+/// The folder of all projects; of the system's libvirt, if `system`.
+pub(super) fn base(system: bool) -> Result<PathBuf> {
+    if system { Ok(PathBuf::from(ROOTS)) } else { cache::folder("machines") }
+}
+
+/// The projects that were kept: name, folder, and what they leave.
+///
+/// # Errors
+/// There is no folder for them.
+pub fn kept() -> Result<Vec<(String, PathBuf, Remains)>> {
+    let mut all = Vec::new();
+    for base in [base(false)?, base(true)?] {
+        for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+            let (name, folder) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+            all.extend(Remains::of(&folder).ok().filter(|it| it.kept).map(|it| (name, folder, it)));
+        }
+    }
+    all.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    Ok(all)
+}
+
 /// Where libvirt logs a domain: root's, and the user's own.
 pub(super) fn logs(domain: &str) -> Vec<PathBuf> {
     let name = format!("{domain}.log");
@@ -134,7 +167,8 @@ pub(super) fn logs(domain: &str) -> Vec<PathBuf> {
 /// Takes the project in this folder; none if somebody else has it.
 pub(super) fn take(folder: &Path) -> Result<Option<Flock<File>>> {
     let path = folder.join(LOCK);
-    let file = File::options().create(true).append(true).open(&path).broken(|| format!("cannot open {}", path.display()))?;
+    let file =
+        File::options().create(true).append(true).open(&path).broken(|| format!("cannot open {}", path.display()))?;
     Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).ok())
 }
 

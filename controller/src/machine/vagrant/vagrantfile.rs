@@ -1,10 +1,11 @@
 //! The Vagrantfile of a lab: a pure builder.
 //!
 //! Vagrant and its libvirt plugin say what they can; what they have no words for goes to QEMU as it is (`qemuargs`): the control
-//! network, the flight recorder and a QMP connection for events. Console and QMP lead to sockets at which the controller listens, so that
+//! network, the flight recorder and a QMP connection for events. What the box says itself (the processor, where nothing is said here) holds.
+//! Console and QMP lead to sockets at which the controller listens, so that
 //! QEMU finds them open when it starts. The link NICs are UDP tunnels between two ports of 127.0.0.1.
 
-use crate::machine::qemu::{EMULATED_CPU, RECORDER_MIB};
+use crate::machine::qemu::RECORDER_MIB;
 use crate::machine::{Accelerator, Mac, mac_text};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct Plan {
     pub prefix: String,
     /// The storage pool for the disks.
     pub pool: String,
+    /// QEMU.
+    pub emulator: PathBuf,
     /// How instructions are executed.
     pub accelerator: Accelerator,
     /// The private key for logging in.
@@ -47,6 +50,8 @@ pub struct HostPlan {
     pub name: String,
     /// The box that its disk comes from.
     pub box_name: String,
+    /// The box's version, which is that of the image in it.
+    pub box_version: String,
     /// Memory in MiB.
     pub memory: u32,
     /// The kernel.
@@ -134,11 +139,25 @@ pub fn vagrantfile(plan: &Plan) -> String {
 fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
     line(1, format!("config.vm.define {} do |machine|", quote(&host.name)));
     line(2, format!("machine.vm.box = {}", quote(&host.box_name)));
+    line(2, format!("machine.vm.box_version = {}", quote(&host.box_version)));
     line(2, format!("machine.ssh.port = {}", host.ssh_port));
     for (number, link) in (0..).zip(&host.links) {
-        line(2, format!("machine.vm.network :private_network, auto_config: false, mac: {},", quote(&mac_text(link.mac))));
-        line(3, r#"libvirt__tunnel_type: "udp", libvirt__tunnel_local_ip: "127.0.0.1", libvirt__tunnel_ip: "127.0.0.1","#.to_owned());
-        line(3, format!(r#"libvirt__tunnel_local_port: "{}", libvirt__tunnel_port: "{}","#, link.machine_port, link.switch_port));
+        line(
+            2,
+            format!("machine.vm.network :private_network, auto_config: false, mac: {},", quote(&mac_text(link.mac))),
+        );
+        line(
+            3,
+            r#"libvirt__tunnel_type: "udp", libvirt__tunnel_local_ip: "127.0.0.1", libvirt__tunnel_ip: "127.0.0.1","#
+                .to_owned(),
+        );
+        line(
+            3,
+            format!(
+                r#"libvirt__tunnel_local_port: "{}", libvirt__tunnel_port: "{}","#,
+                link.machine_port, link.switch_port
+            ),
+        );
         line(3, format!(r#"libvirt__bus: "0", libvirt__slot: "{:#04x}""#, FIRST_LINK_SLOT + number));
     }
     line(2, "machine.vm.provider :libvirt do |libvirt|".to_owned());
@@ -149,11 +168,10 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
     let settings = [
         ("uri", quote(&plan.uri)),
         ("driver", quote(driver)),
+        ("emulator_path", path(&plan.emulator)),
         ("default_prefix", quote(&plan.prefix)),
         ("storage_pool_name", quote(&plan.pool)),
         ("memory", host.memory.to_string()),
-        // QEMU is told by `qemuargs`.
-        ("cpu_mode", "nil".to_owned()),
         ("graphics_type", quote("none")),
         ("memballoon_enabled", "false".to_owned()),
         ("mgmt_attach", "false".to_owned()),
@@ -184,12 +202,7 @@ const RECORDER_SLOT: u8 = 0x1d;
 /// What QEMU is told beside libvirt's own: an option and its value each.
 fn qemu(plan: &Plan, host: &HostPlan) -> Vec<[String; 2]> {
     let option = |name: &str, value: String| [name.to_owned(), value];
-    let cpu = match plan.accelerator {
-        Accelerator::Kvm => "host",
-        Accelerator::Tcg => EMULATED_CPU,
-    };
     let mut all = vec![
-        option("-cpu", cpu.to_owned()),
         option("-netdev", format!("user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:{}-10.0.2.15:22", host.ssh_port)),
         option(
             "-device",
@@ -237,6 +250,7 @@ mod tests {
         let host = |name: &str, number: u8, links: Vec<LinkPlan>| HostPlan {
             name: name.to_owned(),
             box_name: "deadpeer/trixie".to_owned(),
+            box_version: "0.1.0.4711".to_owned(),
             memory: 256,
             kernel: "/images/trixie/kernel".into(),
             append: "console=ttyS0 init=/sbin/init".to_owned(),
@@ -250,6 +264,7 @@ mod tests {
             uri: "qemu:///session".to_owned(),
             prefix: "deadpeer-1f2e3d4c-".to_owned(),
             pool: "deadpeer-1f2e3d4c".to_owned(),
+            emulator: "/usr/bin/qemu-system-x86_64".into(),
             accelerator: Accelerator::Tcg,
             key: "/machines/1f2e3d4c/key".into(),
             boot_seconds: 90,

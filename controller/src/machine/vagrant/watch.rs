@@ -60,7 +60,8 @@ impl Watch {
     /// The process is there: leaves its pid in the run's folder, and tells.
     pub(super) fn started(&self) -> Result<()> {
         self.note(MachineEvent::PoweredOn { pid: Some(self.pid) });
-        fs::write(&self.pid_file, format!("{}\n", self.pid)).broken(|| format!("cannot write {}", self.pid_file.display()))
+        fs::write(&self.pid_file, format!("{}\n", self.pid))
+            .broken(|| format!("cannot write {}", self.pid_file.display()))
     }
 
     /// A line came on the console.
@@ -218,7 +219,8 @@ pub(super) fn words(domain: &str) -> String {
     let log = super::remains::logs(domain).into_iter().find_map(|path| fs::read(path).ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(&log);
     // The command line ends with the domain's last start; what QEMU says has no time before it that libvirt writes, or begins with its name.
-    let said: Vec<&str> = text.lines().rev().take_while(|line| !line.ends_with("starting up") && !line.starts_with('-')).collect();
+    let said: Vec<&str> =
+        text.lines().rev().take_while(|line| !line.ends_with("starting up") && !line.starts_with('-')).collect();
     let said: Vec<&str> = said.into_iter().rev().filter(|line| line.contains("qemu")).collect();
     let text = said.join("\n");
     let from = text.char_indices().rev().nth(WORDS_SHOWN).map_or(0, |(at, _)| at);

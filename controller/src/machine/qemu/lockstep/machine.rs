@@ -288,7 +288,7 @@ impl Machine for LockstepMachine {
         self.company.leave(&self.config.name);
         match how {
             Some(how) if how == Ended::Signal("KILL".to_owned()) => {
-                self.note(MachineEvent::PoweredOff { how: how.clone() });
+                self.note(MachineEvent::PoweredOff { how: how.clone(), domain: None });
                 Ok(how)
             }
             Some(how) => Err(Error::broken(fact)
