@@ -42,8 +42,11 @@ pub fn unlike(there: &Inputs, here: &Inputs) -> Vec<(String, [String; 2])> {
     all
 }
 
+/// A part of what made the machines.
+type Part = fn(&Provider) -> &String;
+
 /// What made the machines, and how to ask.
-const PROVIDER: [(&str, fn(&Provider) -> &String); 4] = [
+const PROVIDER: [(&str, Part); 4] = [
     ("Vagrant", |it| &it.vagrant),
     ("vagrant-libvirt", |it| &it.plugin),
     ("libvirt", |it| &it.libvirt),

@@ -5,6 +5,7 @@
 
 use super::vagrantfile::{HostPlan, LinkPlan, Plan};
 use crate::error::{Context, Error, Result};
+use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
@@ -48,7 +49,6 @@ pub(super) fn tunnels(plan: &Plan) -> Result<BTreeMap<(String, usize), UdpSocket
             socket
                 .connect((Ipv4Addr::LOCALHOST, link.machine_port))
                 .broken(|| format!("no tunnel from port {port}"))?;
-            use nix::sys::socket::{setsockopt, sockopt};
             setsockopt(&socket, sockopt::SndBuf, &QUEUE_BYTES).broken(|| format!("no buffer for port {port}"))?;
             setsockopt(&socket, sockopt::RcvBuf, &QUEUE_BYTES).broken(|| format!("no buffer for port {port}"))?;
             tunnels.insert((host.name.clone(), number), socket);

@@ -194,7 +194,7 @@ impl Project {
         }
         self.hand_over(&folder)?;
         if self.reused {
-            return Ok(());
+            return self.forget_recordings();
         }
         let file = folder.join("Vagrantfile");
         fs::write(&file, vagrantfile(&self.plan)).broken(|| format!("cannot write {}", file.display()))?;
@@ -203,6 +203,17 @@ impl Project {
         DirBuilder::new().mode(0o700).create(&pool).broken(|| format!("cannot make {}", pool.display()))?;
         self.hand_over(&pool)?;
         self.info.virsh.make_pool(&self.plan.pool, &pool.to_string_lossy())
+    }
+
+    /// Removes what the kernels of the last lab recorded.
+    fn forget_recordings(&self) -> Result<()> {
+        let folder = &self.plan.folder;
+        let entries = fs::read_dir(folder).broken(|| format!("cannot read {}", folder.display()))?;
+        let recordings = entries.flatten().map(|entry| entry.path());
+        for path in recordings.filter(|path| path.extension().is_some_and(|it| it == "recorder")) {
+            fs::remove_file(&path).broken(|| format!("cannot remove {}", path.display()))?;
+        }
+        Ok(())
     }
 
     /// Gives every machine that was kept a disk on which nothing was ever written.

@@ -223,9 +223,12 @@ const KNOWN: [(&str, &str, &str); 7] = [
     ("Timed out while waiting for the machine to boot", "a machine did not let Vagrant log in", ""),
 ];
 
-/// The last lines.
+/// The last lines, but for where in Ruby's files something happened, and for progress that was drawn over itself.
 fn last(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let told = |line: &&str| {
+        !line.is_empty() && !line.contains(".rb:") && !line.contains("<internal:") && !line.contains("\u{1b}[K")
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(told).collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 

@@ -167,6 +167,8 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
     };
     let settings = [
         ("uri", quote(&plan.uri)),
+        // Where the plugin would look for networks, of which there are none: not at root's libvirt, which an ordinary user cannot ask.
+        ("system_uri", quote(&plan.uri)),
         ("driver", quote(driver)),
         ("emulator_path", path(&plan.emulator)),
         ("default_prefix", quote(&plan.prefix)),
