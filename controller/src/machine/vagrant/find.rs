@@ -55,8 +55,13 @@ impl Info {
         let uri = uri.map(str::to_owned).or(set).unwrap_or_else(|| usual.to_owned());
         is_here(&uri)?;
         let virsh = Virsh { program, uri };
-        let (libvirt, owner) = ask_libvirt(&virsh)?;
-        let (version, plugin) = ask_vagrant(&vagrant)?;
+        // Side by side: Vagrant reads Ruby for a second.
+        let (of_libvirt, of_vagrant) = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| ask_vagrant(&vagrant));
+            (ask_libvirt(&virsh), asked.join())
+        });
+        let (libvirt, owner) = of_libvirt?;
+        let (version, plugin) = of_vagrant.map_err(|_| Error::broken("a worker thread of the controller died"))??;
         let versions = Versions { vagrant: version, plugin, libvirt, uri: virsh.uri.clone() };
         Ok(Self { vagrant, virsh, versions, owner })
     }

@@ -24,6 +24,9 @@ const LOCK: &str = "lock";
 /// What a guard is told when there is nothing left to guard.
 const DONE: &[u8] = b"done";
 
+/// How long a controller that is gone may take to let go of its project.
+const LOCK_WITHIN: Duration = Duration::from_secs(10);
+
 /// For how long libvirt may still make what a Vagrant that was killed had asked for.
 const AFTERMATH: Duration = Duration::from_secs(3);
 
@@ -230,6 +233,14 @@ pub fn guard(folder: &Path) -> Result<()> {
     if heard.is_ok() && said == DONE {
         return Ok(());
     }
-    let _ours = take(folder)?.ok_or_else(|| Error::broken(format!("{} is in use", folder.display())))?;
+    // The kernel closes a dead controller's files one after the other: the lock may go later than our line.
+    let until = Instant::now() + LOCK_WITHIN;
+    let _ours = loop {
+        match take(folder)? {
+            Some(ours) => break ours,
+            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            None => return Err(Error::broken(format!("{} is in use", folder.display()))),
+        }
+    };
     remains.clean_up(folder)
 }
