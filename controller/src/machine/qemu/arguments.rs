@@ -44,7 +44,7 @@ const MACHINE: &str = "q35,smbus=off,sata=off,usb=off,vmport=off,i8042=off";
 /// (`gen_cmpxchg16b`, in the same file), and an interrupt behind that instruction saves rubbish for them. The kernel's memory allocator
 /// lives on it: of some hundred boots on a busy computer one panicked, and of twenty in lockstep time, where a machine is stopped every
 /// millisecond. A kernel that is not offered the instruction does without.
-const EMULATED_CPU: &str = "max,-cx16,-erms,-fsrm";
+pub(in crate::machine) const EMULATED_CPU: &str = "max,-cx16,-erms,-fsrm";
 
 /// The command line of the machine that `config` describes, without the program's name.
 #[must_use]

@@ -23,6 +23,7 @@ mod probe;
 mod usernet;
 mod watch;
 
+pub(super) use arguments::EMULATED_CPU;
 pub use arguments::{RECORDER_MIB, Wiring, arguments};
 pub use find::{Info, NEWEST_MAJOR, OLDEST, Version};
 pub use probe::{Chosen, Kvm, PROBE_DEADLINE, Probe};

@@ -1,11 +1,11 @@
 //! The Vagrantfile of a lab: a pure builder.
 //!
 //! Vagrant and its libvirt plugin say what they can; what they have no words for goes to QEMU as it is (`qemuargs`): the control
-//! network, the flight recorder and a QMP connection for events. What the box says itself (the processor, where nothing is said here) holds.
+//! network, the flight recorder and a QMP connection for events. What the box says itself holds, where nothing is said here.
 //! Console and QMP lead to sockets at which the controller listens, so that
 //! QEMU finds them open when it starts. The link NICs are UDP tunnels between two ports of 127.0.0.1.
 
-use crate::machine::qemu::RECORDER_MIB;
+use crate::machine::qemu::{EMULATED_CPU, RECORDER_MIB};
 use crate::machine::{Accelerator, Mac, mac_text};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -214,6 +214,10 @@ fn qemu(plan: &Plan, host: &HostPlan) -> Vec<[String; 2]> {
             ),
         ),
     ];
+    if plan.accelerator == Accelerator::Tcg {
+        // The same processor as that of a QEMU of our own, in place of the box's, which libvirt can spell: the last one counts.
+        all.push(option("-cpu", EMULATED_CPU.to_owned()));
+    }
     if host.recorder {
         let file = plan.recorder(&host.name);
         let file = file.display();
