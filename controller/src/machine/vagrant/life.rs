@@ -5,7 +5,7 @@ use super::up;
 use super::watch::{Watch, words};
 use crate::error::{Context, Error, Result};
 use crate::machine::console::{self, Tail};
-use crate::machine::qmp::{Client, Failure};
+use crate::machine::qmp::{Client, Event, Failure};
 use crate::process::{self, Child};
 use crate::runlog::belonging;
 use crate::timeline::{Ended, Recorder};
@@ -93,8 +93,15 @@ impl Life {
         watch.started()?;
         let (about_lines, about_events, about_end) = (Arc::clone(&watch), Arc::clone(&watch), Arc::clone(&watch));
         let console_done = console::read(console, &it.console_log, tail, move |line: &str| about_lines.on_line(line))?;
-        let (mut qmp, qmp_done) =
-            Client::new(stream, PATIENCE, move |event| about_events.on_qmp(&event)).broken(fact)?;
+        let (cables, host) = (Arc::clone(project), it.host.to_owned());
+        let on_event = move |event: Event| {
+            // libvirt lets a QEMU whose guest has shut down live for a moment.
+            if event.name == "SHUTDOWN" {
+                cables.nobody_there(&host);
+            }
+            about_events.on_qmp(&event);
+        };
+        let (mut qmp, qmp_done) = Client::new(stream, PATIENCE, on_event).broken(fact)?;
         let libvirt = project.info.virsh.clone();
         std::thread::Builder::new()
             .name("domain".to_owned())

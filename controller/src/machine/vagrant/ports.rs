@@ -14,6 +14,9 @@ use std::path::PathBuf;
 /// Room for frames that the switch has not taken yet, and for some that it sends. The kernel grants less where `net.core.rmem_max` says so.
 const QUEUE_BYTES: usize = 1 << 20;
 
+/// A port where nobody listens (tcpmux, by UDP): a frame sent there is refused, as by the port of a QEMU that is gone.
+pub(super) const NOBODY: u16 = 1;
+
 /// Finds free ports for all machines.
 pub(super) fn choose(hosts: &mut [HostPlan]) -> Result<()> {
     let fact = || "no free port of 127.0.0.1".to_owned();

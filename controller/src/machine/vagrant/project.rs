@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -281,9 +281,20 @@ impl Project {
 
     /// The controller's end of a link's tunnel.
     pub(super) fn tunnel(&self, host: &str, link: usize) -> Result<OwnedFd> {
-        let tunnel = self.tunnels.get(&(host.to_owned(), link));
-        let tunnel = tunnel.ok_or_else(|| Error::broken(format!("host '{host}' has no link {link}")))?;
+        let no_link = || Error::broken(format!("host '{host}' has no link {link}"));
+        let port = self.host(host)?.links.get(link).ok_or_else(no_link)?.machine_port;
+        let tunnel = self.tunnels.get(&(host.to_owned(), link)).ok_or_else(no_link)?;
+        tunnel.connect((Ipv4Addr::LOCALHOST, port)).broken(|| format!("no cable for host '{host}'"))?;
         tunnel.try_clone().map(OwnedFd::from).broken(|| format!("no cable for host '{host}'"))
+    }
+
+    /// A host's machine is off: what is sent to it is lost from now on, though its QEMU may live until libvirt has ended it.
+    pub(super) fn nobody_there(&self, host: &str) {
+        for (_, tunnel) in self.tunnels.iter().filter(|((of, _), _)| of == host) {
+            if let Err(error) = tunnel.connect((Ipv4Addr::LOCALHOST, ports::NOBODY)) {
+                tracing::warn!("frames to '{host}', which is off, may be told as delivered: {error}");
+            }
+        }
     }
 
     /// Where Vagrant says that a host's SSH is. Waits for Vagrant.
