@@ -101,7 +101,7 @@ fn a_qemu_that_never_greets_is_given_up_and_ended() {
         assert!(error.detail.as_ref().unwrap().contains(came), "{error}");
         let MachineEvent::PoweredOn { pid: Some(pid) } = bench.next() else { panic!("not powered on") };
         assert!(is_gone(pid) && !machine.is_on(), "{fault}");
-        assert_eq!(bench.next(), MachineEvent::PoweredOff { how: Ended::Signal("KILL".into()) });
+        assert_eq!(bench.next(), MachineEvent::PoweredOff { how: Ended::Signal("KILL".into()), domain: None });
     }
 }
 
@@ -179,7 +179,7 @@ fn power_off_asks_nobody() {
     let pid = on(&bench, &mut machine);
     signal(pid, Signal::SIGTERM);
     assert_eq!(machine.power_off().unwrap(), Ended::Signal("KILL".into()));
-    assert_eq!(bench.next(), MachineEvent::PoweredOff { how: Ended::Signal("KILL".into()) });
+    assert_eq!(bench.next(), MachineEvent::PoweredOff { how: Ended::Signal("KILL".into()), domain: None });
     assert!(is_gone(pid));
 }
 
@@ -221,7 +221,7 @@ fn a_dropped_machine_is_powered_off() {
     let pid = on(&bench, &mut machine);
     drop(machine);
     assert!(is_gone(pid));
-    assert_eq!(bench.next(), MachineEvent::PoweredOff { how: Ended::Signal("KILL".into()) });
+    assert_eq!(bench.next(), MachineEvent::PoweredOff { how: Ended::Signal("KILL".into()), domain: None });
     assert!(!bench.path("server.pid").exists());
 }
 

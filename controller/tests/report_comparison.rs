@@ -58,6 +58,7 @@ fn inputs(kernel: &str, bash: &str, accelerator: &str, processor: &str) -> Input
             within_seconds: 3600,
             witness: true,
         },
+        provider: None,
         accelerator: Some(Accelerator { used: accelerator.to_owned(), why: String::new() }),
         qemu: Some("7.2.22".to_owned()),
         computer: Computer {

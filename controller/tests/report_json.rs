@@ -17,7 +17,9 @@ fn everything() -> Story {
     story.events.extend(stories::fifteen_retransmissions().events);
     let ends = || [Ended::Exit(-1), Ended::Signal("KILL".to_owned()), Ended::Lost("cut".to_owned())];
     for how in ends() {
-        story.ended("echo-client", how.clone()).machine("client", MachineEvent::PoweredOff { how: how.clone() });
+        story
+            .ended("echo-client", how.clone())
+            .machine("client", MachineEvent::PoweredOff { how: how.clone(), domain: None });
         story.machine("client", MachineEvent::Died { how, words: "qemu: \"quoted\"\n".to_owned() });
     }
     story.program("echo-client", ProgramEvent::InputEnded);

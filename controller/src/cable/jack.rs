@@ -4,6 +4,10 @@
 //! dying machine had sent stays readable, *until something is sent to it*: that is refused (`ECONNREFUSED`), and the kernel
 //! then throws away what had come from it (`unix_dgram_disconnected` in net/unix/af_unix.c). So a jack must be emptied
 //! before anything is sent by it.
+//!
+//! A machine whose provider cannot be handed an open socket (libvirt) is reached by UDP on 127.0.0.1: one datagram is one
+//! frame there, too. That its other end is closed is known as soon as something is sent to it, as the kernel answers itself on the
+//! loopback device, by ICMP, before `send` returns; what had come from it stays readable.
 
 use super::fate::Fate;
 use crate::error::{Context, Result};
@@ -86,7 +90,8 @@ impl Jack {
                 self.asleep = false;
                 Received::Frame(length)
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => Received::Nothing,
+            // ECONNREFUSED: a frame that was sent before was refused. It is told once, by UDP alone.
+            Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => Received::Nothing,
             Err(errno) => {
                 tracing::warn!(host = self.name, %errno, "a port failed; its cable is taken out");
                 self.socket = None;
@@ -99,7 +104,11 @@ impl Jack {
     pub(super) fn send(&self, frame: &[u8]) -> Fate {
         let Some(socket) = self.socket.as_ref().filter(|_| self.linked && !self.asleep) else { return Fate::NoLink };
         match socket::send(socket.as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
-            Ok(_) => Fate::Sent,
+            // By UDP a refusal comes after the frame has gone.
+            Ok(_) => match socket::getsockopt(socket, sockopt::SocketError) {
+                Ok(error) if error == Errno::ECONNREFUSED as i32 => Fate::NoLink,
+                _ => Fate::Sent,
+            },
             Err(Errno::EAGAIN | Errno::ENOBUFS) => Fate::Full,
             Err(Errno::ECONNREFUSED | Errno::ECONNRESET | Errno::ENOTCONN | Errno::EPIPE) => Fate::NoLink,
             Err(errno) => Fate::Refused(errno),
@@ -121,6 +130,7 @@ pub(super) fn cable() -> Result<(OwnedFd, OwnedFd)> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, UdpSocket};
 
     fn plugged() -> (Jack, OwnedFd) {
         let (ours, theirs) = cable().unwrap();
@@ -164,6 +174,30 @@ mod tests {
         assert_eq!(jack.send(b"welcome"), Fate::Sent);
         let mut buffer = [0; 20];
         assert_eq!(socket::recv(machine.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT), Ok(7));
+    }
+
+    #[test]
+    fn a_tunnel_carries_frames_of_its_machine_alone_and_tells_a_closed_end() {
+        let machine = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let ours = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        ours.connect(machine.local_addr().unwrap()).unwrap();
+        let mut jack = Jack { socket: Some(ours.try_clone().unwrap().into()), ..Jack::new("a") };
+        machine.connect(ours.local_addr().unwrap()).unwrap();
+        other.send_to(b"foreign", ours.local_addr().unwrap()).unwrap();
+        machine.send(b"own").unwrap();
+        let mut buffer = vec![0; LONGEST_FRAME];
+        assert_eq!(jack.receive(&mut buffer), Received::Frame(3));
+        assert_eq!(jack.receive(&mut buffer), Received::Nothing);
+        assert_eq!(jack.send(b"there"), Fate::Sent);
+        machine.send(b"last words").unwrap();
+        drop(machine);
+        for _ in 0..3 {
+            assert_eq!(jack.send(b"anybody there?"), Fate::NoLink);
+        }
+        assert_eq!(jack.receive(&mut buffer), Received::Frame(10));
+        assert_eq!(jack.receive(&mut buffer), Received::Nothing);
+        assert_eq!(jack.send(b"anybody there?"), Fate::NoLink);
     }
 
     #[test]

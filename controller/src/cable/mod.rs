@@ -131,6 +131,16 @@ impl Cable {
         Ok(theirs)
     }
 
+    /// As [`Cable::plug`], with a cable that somebody else made: `socket` is the switch's end of it, a connected datagram socket in which a
+    /// datagram is a frame.
+    ///
+    /// # Errors
+    /// There is no such host on that link.
+    pub fn plug_in(&self, host: &str, link: u8, socket: OwnedFd) -> Result<()> {
+        let port = self.ports.on_link(host, link)?;
+        self.tell(|done| Command::Plug { port, socket, done })
+    }
+
     /// Pulls a host's cables out of the switch (`up` false), or puts the same ones in again. Without a link, frames to and from the
     /// host are lost, and the capture says why. The guest itself learns of it by its carrier alone, which is
     /// the machine's to take away (QMP `set_link`). A new cable ([`Cable::plug`]) has a link.

@@ -15,9 +15,11 @@ mod checkpoint;
 mod completions;
 mod diff;
 mod doctor;
+mod guard;
 mod image;
 mod list;
 pub mod logging;
+mod machines;
 mod man;
 mod output;
 mod replace;
@@ -76,6 +78,7 @@ enum Command {
     Check(check::CheckArgs),
     Image(image::ImageArgs),
     Checkpoint(checkpoint::CheckpointArgs),
+    Machines(machines::MachinesArgs),
     Doctor(doctor::DoctorArgs),
     Bench(bench::BenchArgs),
     Verify(verify::VerifyArgs),
@@ -88,6 +91,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    #[command(hide = true)]
+    GuardMachines(guard::GuardArgs),
 }
 
 /// How a verb's answer is written to standard output.
@@ -124,6 +129,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Check(args) => check::run(args),
         Command::Image(args) => image::run(args),
         Command::Checkpoint(args) => checkpoint::run(args),
+        Command::Machines(args) => machines::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Verify(args) => verify::run(args),
@@ -136,6 +142,7 @@ fn dispatch(command: &Command) -> Result<ExitCode> {
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::GuardMachines(args) => guard::run(args),
     }
 }
 

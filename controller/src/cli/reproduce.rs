@@ -3,7 +3,7 @@
 use super::{Format, output, runs};
 use crate::bundle::{self, Unpacked};
 use crate::compare::{Again, Comparison};
-use crate::conductor::{self, Interrupt, Options};
+use crate::conductor::{self, Interrupt, Options, Provider};
 use crate::error::{Context, Error, Kind, Result};
 use crate::image;
 use crate::machine::Choice;
@@ -183,6 +183,10 @@ impl Original {
         let options = Options {
             kernel: asked.kernel.clone(),
             own,
+            provider: match &self.inputs.provider {
+                None => Provider::Qemu,
+                Some(_) => Provider::Vagrant { keep: false, uri: None },
+            },
             accelerator: if emulated { Choice::Tcg } else { Choice::Auto },
             boot_within: Duration::from_secs(asked.boot_within_seconds.clamp(1, 3600)),
             within: Duration::from_secs(asked.within_seconds.clamp(1, 24 * 3600)),

@@ -9,6 +9,7 @@ use super::interrupt::Interrupt;
 use super::kernels::Kernels;
 use super::lab::{COMMAND_WITHIN, Lab, keys_for};
 use super::phases::Phases;
+use super::provider;
 use super::watch::{Pace, Watch};
 use super::wires::Wires;
 use super::world::World;
@@ -19,6 +20,7 @@ use crate::error::{Context, Error, Result};
 use crate::image::{self, Control, Image, Seed};
 use crate::judge;
 use crate::machine::qemu::{self, Qemu};
+use crate::machine::vagrant::Project;
 use crate::machine::{Accelerator, Mac, Machine};
 use crate::progress::Reporter;
 use crate::remote::Session;
@@ -101,9 +103,15 @@ pub(super) fn conduct(
             (Wires::Lockstep(Arc::clone(&world)), Some(world))
         }
     };
-    let (guests, checkpoint) = match &world {
-        None => (guests(scenario, found, folder, &recorder, options.witness)?, None),
-        Some(world) => {
+    let mut project = None;
+    let (guests, checkpoint) = match (&world, &found.vagrant) {
+        (None, None) => (guests(scenario, found, folder, &recorder, options.witness)?, None),
+        (None, Some(info)) => {
+            let made = provider::guests(scenario, options, found, info, folder, &recorder, interrupt)?;
+            project = Some(made.1);
+            (made.0, None)
+        }
+        (Some(world), _) => {
             let guests = crowd::guests(scenario, options, found, folder, &recorder, world)?;
             let hosts = crowd::described(scenario, options, found)?;
             (guests, Plan::new(options.checkpoints, &found.qemu, &hosts, interrupt))
@@ -131,17 +139,22 @@ pub(super) fn conduct(
     };
     lab.phases.end("put the lab together", PhaseKind::Overhead);
     let mut command_lines = IndexMap::new();
-    let lived = live(&mut lab, &mut command_lines);
+    let lived = live(&mut lab, &mut command_lines, project.as_deref());
     lab.settle_outputs();
     // How the lab itself ends is nobody's evidence.
     let (timeline, watched) = (lab.watch.timeline(), clock.now());
     lab.tear_down();
-    let Lab { wires, kernels, phases: used, watch, checkpoint, .. } = lab;
+    let Lab { wires, kernels, phases: used, watch, checkpoint, guests, .. } = lab;
     let checkpoint = checkpoint.and_then(|plan| plan.used());
     // It holds a timeline of its own, which may be long.
     drop(watch);
     *phases = used;
     let captured = wires.finish();
+    // Recordings that lie in a project's folder are open by now.
+    drop(guests);
+    if let Some(Err(error)) = project.map(|project| project.close()) {
+        tracing::warn!("while removing the machines: {error}");
+    }
     phases.end("tear down", PhaseKind::Overhead);
     let (timeline, accounts, vouched) = kernels.testify(timeline, watched);
     phases.end("hear the kernels", PhaseKind::Overhead);
@@ -150,10 +163,10 @@ pub(super) fn conduct(
 }
 
 /// The life of a lab: boot, steps, what the expectations still wait for, and the kernels' last word.
-fn live(lab: &mut Lab<'_>, command_lines: &mut IndexMap<String, Vec<String>>) -> Result<()> {
+fn live(lab: &mut Lab<'_>, command_lines: &mut IndexMap<String, Vec<String>>, project: Option<&Project>) -> Result<()> {
     let hosts: Vec<String> = lab.scenario.hosts.keys().cloned().collect();
     lab.bring_up(&hosts, 0)?;
-    *command_lines = command_lines_of(&lab.guests);
+    *command_lines = command_lines_of(&lab.guests, project.map(Project::folder));
     lab.carry_out_steps()?;
     settle(lab)?;
     last_word(lab)?;
@@ -318,7 +331,7 @@ fn write_private(path: &Path, parts: &[&[u8]]) -> Result<()> {
 }
 
 /// Which clock a guest's kernel has to be told of.
-fn clock(accelerator: Accelerator) -> image::Clock {
+pub(super) fn clock(accelerator: Accelerator) -> image::Clock {
     match accelerator {
         Accelerator::Kvm => image::Clock::Kvm,
         Accelerator::Tcg => image::Clock::Emulated,
@@ -339,7 +352,7 @@ pub(super) fn nics(host: &Host, number: u8) -> Vec<(u8, Mac)> {
 }
 
 /// Hosts are numbered from 1 in MAC addresses, as people count.
-fn mac(link: u8, host: u8) -> Mac {
+pub(super) fn mac(link: u8, host: u8) -> Mac {
     let [a, b, c, d] = LINK_MAC_PREFIX;
     [a, b, c, d, link, host.saturating_add(1)]
 }

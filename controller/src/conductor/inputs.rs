@@ -1,6 +1,7 @@
 //! What shaped a run, written into its folder.
 
 use super::guest::Guest;
+use super::provider::told;
 use super::{Found, Options};
 use crate::doctor;
 use crate::embedded;
@@ -13,11 +14,14 @@ use std::collections::BTreeMap;
 use std::fs::read_to_string;
 use std::path::Path;
 
-/// QEMU's command lines by host, as their kernel has them (proc(5), `/proc/PID/cmdline`): what was really run.
-pub(super) fn command_lines(guests: &IndexMap<String, Guest>) -> IndexMap<String, Vec<String>> {
+/// QEMU's command lines by host, as their kernel has them (proc(5), `/proc/PID/cmdline`): what was really run. `project` is the folder of a
+/// Vagrant project, which is not named.
+pub(super) fn command_lines(guests: &IndexMap<String, Guest>, project: Option<&Path>) -> IndexMap<String, Vec<String>> {
+    let neutral =
+        |word: String| project.map_or_else(|| word.clone(), |folder| word.replace(&*folder.to_string_lossy(), "RUN"));
     let line = |guest: &Guest| {
         let bytes = std::fs::read(format!("/proc/{}/cmdline", guest.machine.pid()?)).ok()?;
-        let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        let words = bytes.split(|byte| *byte == 0).map(|word| neutral(String::from_utf8_lossy(word).into_owned()));
         // The first word is the program's path, the last one what follows the last zero: nothing.
         let words: Vec<String> = words.skip(1).collect();
         Some(words[..words.len().saturating_sub(1)].to_vec())
@@ -33,12 +37,16 @@ pub(super) fn inputs(
     command_lines: &IndexMap<String, Vec<String>>,
     private: &Path,
 ) -> Inputs {
+    let vagrant = found.is_some_and(|found| found.vagrant.is_some());
+    let home = std::env::var("HOME").ok().filter(|home| vagrant && home.len() > 1);
     let host = |(name, host): (&String, &Host)| {
         let image = found.and_then(|found| found.images.get(name));
         let folder = image.and_then(|image| image.kernel.parent());
         let neutral = |word: &String| {
             let word = word.replace(&*private.to_string_lossy(), "RUN");
-            folder.map_or_else(|| word.clone(), |folder| word.replace(&*folder.to_string_lossy(), "IMAGE"))
+            let word = folder.map_or_else(|| word.clone(), |folder| word.replace(&*folder.to_string_lossy(), "IMAGE"));
+            // libvirt has folders of its own in the user's home.
+            home.as_ref().map_or_else(|| word.clone(), |home| word.replace(home, "HOME"))
         };
         let inputs = HostInputs {
             image: image.map(|image| image.key.clone()),
@@ -56,6 +64,7 @@ pub(super) fn inputs(
             used: found.accelerator.accelerator.to_string().to_lowercase(),
             why: found.accelerator.why.clone(),
         }),
+        provider: found.and_then(|found| found.vagrant.as_ref()).map(told),
         qemu: found.map(|found| found.qemu.version.to_string()),
         computer: computer(),
         hosts: scenario.hosts.iter().map(host).collect(),

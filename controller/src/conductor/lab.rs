@@ -94,8 +94,12 @@ impl Lab<'_> {
             self.watch.guard(host);
             let nics = self.guest(host)?.nics.clone();
             if let Wires::Real(cable) = &self.wires {
-                for (link, mac) in nics {
-                    links.push((host, Link { mac, end: cable.plug(host, link)? }));
+                let machine = self.guests.get(host).map(|guest| &guest.machine);
+                for (nic, (link, mac)) in nics.into_iter().enumerate() {
+                    match machine.map_or(Ok(None), |machine| machine.cable(nic))? {
+                        Some(socket) => cable.plug_in(host, link, socket)?,
+                        None => links.push((host, Link { mac, end: cable.plug(host, link)? })),
+                    }
                 }
             }
             self.wires.sleep(host)?;

@@ -19,6 +19,7 @@ mod kernels;
 mod lab;
 mod outcome;
 mod phases;
+mod provider;
 mod sightings;
 mod steps;
 mod watch;
@@ -29,11 +30,13 @@ pub use batch::{Job, run_all, share_out};
 pub use checkpoint::Checkpoints;
 pub use inputs::{computer, guest_programs};
 pub use interrupt::Interrupt;
+pub use provider::Provider;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{self, Image};
 use crate::machine::Choice;
 use crate::machine::qemu::{Chosen, Info, Probe, lockstep};
+use crate::machine::vagrant;
 use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::{Inputs, PhaseKind, RunResult};
@@ -57,6 +60,8 @@ pub struct Options {
     pub kernel: Option<String>,
     /// The user's own programs that take the places of the scenario's.
     pub own: Vec<Placed>,
+    /// Who makes the machines.
+    pub provider: Provider,
     /// Which accelerator.
     pub accelerator: Choice,
     /// Within which time a guest must have booted.
@@ -83,6 +88,7 @@ impl Default for Options {
             out: None,
             kernel: None,
             own: Vec::new(),
+            provider: Provider::default(),
             accelerator: Choice::default(),
             boot_within,
             within,
@@ -125,6 +131,8 @@ pub struct Run {
 struct Found {
     qemu: Info,
     qemu_img: Info,
+    /// What makes the machines, if it is not QEMU alone.
+    vagrant: Option<vagrant::Info>,
     /// By host, in the scenario's order.
     images: IndexMap<String, Image>,
     accelerator: Chosen,
@@ -218,6 +226,10 @@ fn find(
         TOLD.call_once(|| tracing::warn!("{note}"));
     }
     phases.end("find QEMU", PhaseKind::Overhead);
+    let vagrant = options.provider.find(options.time_of(scenario), reporter)?;
+    if vagrant.is_some() {
+        phases.end("find Vagrant and libvirt", PhaseKind::Overhead);
+    }
     let mut images: IndexMap<String, Image> = IndexMap::new();
     for (name, host) in &scenario.hosts {
         if let Some(image) = options.images.get(name) {
@@ -241,5 +253,5 @@ fn find(
     if interrupt.raised() {
         return Err(Error::interrupted());
     }
-    Ok(Found { qemu, qemu_img, images, accelerator })
+    Ok(Found { qemu, qemu_img, vagrant, images, accelerator })
 }

@@ -4,6 +4,7 @@ use super::assemble::Carried;
 use super::folder::Folder;
 use super::inputs::inputs;
 use super::phases::Phases;
+use super::provider::told;
 use super::{Found, Options, Run};
 use crate::cable;
 use crate::error::{Context, Error, Kind, Result};
@@ -67,6 +68,7 @@ pub(super) fn conclude(
             used: f.accelerator.accelerator.to_string().to_lowercase(),
             why: f.accelerator.why.clone(),
         }),
+        provider: found.and_then(|found| found.vagrant.as_ref()).map(told),
         versions: Versions {
             deadpeer: env!("CARGO_PKG_VERSION").to_owned(),
             qemu: found.map(|f| f.qemu.version.to_string()),
@@ -99,6 +101,7 @@ impl Run {
             time: Times::default(),
             seed: options.seed_of(scenario),
             accelerator: None,
+            provider: None,
             versions: Versions { deadpeer: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
             hosts: report::hosts(scenario, &[]),
             own_programs: IndexMap::new(),

@@ -130,7 +130,8 @@ pub(super) fn numbered(at: LabTime, frame: &Frame) -> String {
 /// What happened to a machine, after its host's name: `lost power`.
 pub(super) fn machine(event: &MachineEvent) -> String {
     match event {
-        MachineEvent::PoweredOff { how } => format!("lost power (QEMU {how})"),
+        MachineEvent::PoweredOff { how, domain: None } => format!("lost power (QEMU {how})"),
+        MachineEvent::PoweredOff { how, domain: Some(domain) } => format!("lost power (libvirt: {domain}; QEMU {how})"),
         MachineEvent::Died { how, .. } => format!("died (QEMU {how})"),
         MachineEvent::Reset { reason } => format!("was reset ({reason})"),
         MachineEvent::ShutDown { reason } => format!("shut down ({reason})"),

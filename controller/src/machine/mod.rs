@@ -1,6 +1,6 @@
 //! Machines: power, reset, carrier, console, and the proof of what happened to them.
 //!
-//! [`Machine`] is what the conductor knows; a provider implements it ([`qemu`] runs QEMU itself). Everything a
+//! [`Machine`] is what the conductor knows; a provider implements it ([`qemu`] runs QEMU itself, [`vagrant`] has Vagrant and libvirt run it). Everything a
 //! machine does is told to the timeline as it happens, whoever caused it: the conductor asks for something, then
 //! waits for the event. A machine never waits for its guest; it blocks only for the hypervisor's own short
 //! actions, each with a deadline.
@@ -15,6 +15,9 @@
 mod accelerator;
 mod console;
 pub mod qemu;
+mod qmp;
+mod recordings;
+pub mod vagrant;
 
 pub use accelerator::{Accelerator, Choice};
 
@@ -27,6 +30,11 @@ use std::path::{Path, PathBuf};
 
 /// An Ethernet address.
 pub type Mac = [u8; 6];
+
+/// An Ethernet address as `02:de:ad:00:00:01`.
+fn mac_text(mac: Mac) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
 
 /// A link NIC and the machine's end of its cable.
 #[derive(Debug)]
@@ -50,8 +58,18 @@ pub trait Machine: Send {
     /// does not answer.
     fn power_on(&mut self, links: Vec<Link>) -> Result<()>;
 
-    /// Cuts the power: SIGKILL to the hypervisor's process, and waits until that is reaped. What comes back is the
-    /// proof, always `Signal("KILL")`.
+    /// The controller's end of a link's cable, where the provider makes it: a connected datagram socket, for the switch. None: the machine
+    /// is handed its own end at `power_on`.
+    ///
+    /// # Errors
+    /// There is no such link, or no more open files.
+    fn cable(&self, link: usize) -> Result<Option<OwnedFd>> {
+        let _ = link;
+        Ok(None)
+    }
+
+    /// Cuts the power: ends the hypervisor's process by a signal, and waits until it is gone. What comes back is the proof: `Signal("KILL")`
+    /// where the process is ours, else the signal that the provider ended it by.
     ///
     /// # Errors
     /// The machine is off, or its process ended in any other way: then it was not this that ended it.
@@ -92,10 +110,10 @@ pub trait Machine: Send {
     /// There is no such link, or the hypervisor refuses or does not answer.
     fn set_carrier(&mut self, link: usize, up: bool) -> Result<()>;
 
-    /// Where the guest's SSH is reached, on 127.0.0.1. It changes with each power-on.
+    /// Where the guest's SSH is reached, on 127.0.0.1. It may change with each power-on.
     ///
     /// # Errors
-    /// The machine is off.
+    /// The machine is off, or its provider cannot tell.
     fn control_address(&self) -> Result<SocketAddr>;
 
     /// The files that are its flight recorder's memory, one for each power-on, first to last: what the guest's witness recorded

@@ -30,7 +30,7 @@ impl Keys {
     }
 
     /// The private key in OpenSSH's own text format, which libssh2 takes from memory. Wiped when dropped.
-    pub(super) fn openssh(&self) -> Result<impl Deref<Target = String> + use<>> {
+    pub(crate) fn openssh(&self) -> Result<impl Deref<Target = String> + use<>> {
         PrivateKey::new(KeypairData::from(self.0.clone()), "deadpeer")
             .and_then(|key| key.to_openssh(LineEnding::LF))
             .broken(|| "the run's private key cannot be written down".to_owned())

@@ -1,6 +1,6 @@
 //! `inputs.json`: everything that shaped a run, so that it can be run again elsewhere, and compared with what is there.
 
-use super::result::Accelerator;
+use super::result::{Accelerator, Provider};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +22,9 @@ pub struct Inputs {
     pub options: Asked,
     /// What ran the machines.
     pub accelerator: Option<Accelerator>,
+    /// What made the machines, where the controller did not run QEMU itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
     /// QEMU's version.
     pub qemu: Option<String>,
     /// The computer, as far as it matters.

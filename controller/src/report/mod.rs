@@ -48,7 +48,7 @@ pub use ladder::ladder;
 pub use markdown::markdown;
 pub use result::{
     Accelerator, Broken, CheckpointUse, CheckpointUsed, Frames, HostResult, Image, OwnProgram, Phase, PhaseKind,
-    RunResult, SCHEMA_VERSION, ScenarioId, Times, Versions, result_schema, to_json,
+    Provider, RunResult, SCHEMA_VERSION, ScenarioId, Times, Versions, result_schema, to_json,
 };
 pub use style::Style;
 pub use summary::summary;

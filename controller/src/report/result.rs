@@ -34,6 +34,9 @@ pub struct RunResult {
     pub seed: Option<u64>,
     /// What ran the machines: hardware virtualisation or software emulation.
     pub accelerator: Option<Accelerator>,
+    /// What made the machines, where the controller did not run QEMU itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
     /// What it ran on and with.
     pub versions: Versions,
     /// The hosts by name, in the scenario's order.
@@ -161,6 +164,22 @@ pub struct Accelerator {
     pub used: String,
     /// Why this one.
     pub why: String,
+}
+
+/// Vagrant, which made the machines, and what it did that with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// `vagrant`.
+    pub name: String,
+    /// Vagrant's version.
+    pub vagrant: String,
+    /// That of its plugin vagrant-libvirt.
+    pub plugin: String,
+    /// That of libvirt's daemon.
+    pub libvirt: String,
+    /// Where libvirt was: `qemu:///session` (the user's own), `qemu:///system` (root's).
+    pub uri: String,
 }
 
 /// What a run ran on and with.

@@ -1,6 +1,7 @@
 //! What a run was made with there and would be made with here, where that differs.
 
 use super::inputs::Inputs;
+use super::result::Provider;
 
 /// What of `there` cannot be matched by `here`, in words, the weightiest first: what it is, how it is there, and here.
 #[must_use]
@@ -23,6 +24,9 @@ pub fn unlike(there: &Inputs, here: &Inputs) -> Vec<(String, [String; 2])> {
     }
     let mut add = |what: &str, of: &dyn Fn(&Inputs) -> String| all.push((what.to_owned(), [of(there), of(here)]));
     add("accelerator", &|it| it.accelerator.as_ref().map_or_else(none, |it| it.used.clone()));
+    for (what, of) in PROVIDER {
+        add(what, &|it| it.provider.as_ref().map_or_else(|| "not used".to_owned(), |it| of(it).clone()));
+    }
     add("QEMU", &|it| it.qemu.clone().unwrap_or_else(none));
     add("controller", &|it| it.controller.clone());
     for name in there.guest_programs.keys() {
@@ -37,6 +41,17 @@ pub fn unlike(there: &Inputs, here: &Inputs) -> Vec<(String, [String; 2])> {
     all.retain(|(_, [there, here])| there != here);
     all
 }
+
+/// A part of what made the machines.
+type Part = fn(&Provider) -> &String;
+
+/// What made the machines, and how to ask.
+const PROVIDER: [(&str, Part); 4] = [
+    ("Vagrant", |it| &it.vagrant),
+    ("vagrant-libvirt", |it| &it.plugin),
+    ("libvirt", |it| &it.libvirt),
+    ("libvirt's URI", |it| &it.uri),
+];
 
 /// The packages whose versions differ, as one difference.
 fn packages(

@@ -53,7 +53,10 @@ pub(super) fn machine(event: &MachineEvent, pid: Option<u32>) -> (String, Paint)
             let id = boot_id.split('-').next().unwrap_or_default();
             (format!("up: boot {id}, Linux {kernel}"), Paint::Good)
         }
-        MachineEvent::PoweredOff { how } => (format!("power off ({})", process(how)), Paint::Bad),
+        MachineEvent::PoweredOff { how, domain: None } => (format!("power off ({})", process(how)), Paint::Bad),
+        MachineEvent::PoweredOff { how, domain: Some(domain) } => {
+            (format!("power off (libvirt: {domain}; {})", process(how)), Paint::Bad)
+        }
         MachineEvent::Reset { reason } => (format!("reset ({reason})"), Paint::Bad),
         MachineEvent::ShutDown { reason } => (format!("shut down ({reason})"), Paint::Warn),
         MachineEvent::Died { how, words } => {

@@ -145,10 +145,14 @@ pub enum MachineEvent {
         /// The kernel's release (`uname -r`).
         kernel: String,
     },
-    /// Power was cut. The proof is the wait status: SIGKILL, and no polite quit before it.
+    /// Power was cut. The proof is the wait status: SIGKILL, and no polite quit before it. Where the process is libvirt's, the proof is
+    /// how its domain stands when it is gone.
     PoweredOff {
         /// How the hypervisor's process ended.
         how: Ended,
+        /// What libvirt says of the domain, as in `shut off (destroyed)`; none where there is no libvirt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
     },
     /// The machine was reset: the hypervisor reported it, with its reason.
     Reset {

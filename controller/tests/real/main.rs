@@ -15,3 +15,4 @@ mod interrupts;
 mod lockstep;
 mod own;
 mod several;
+mod vagrant;

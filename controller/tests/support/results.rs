@@ -44,6 +44,7 @@ pub fn result(story: &Story) -> RunResult {
         },
         seed: None,
         accelerator: Some(Accelerator { used: "tcg".to_owned(), why: "/dev/kvm is not there".to_owned() }),
+        provider: None,
         versions: Versions {
             deadpeer: "0.1.0".to_owned(),
             qemu: Some("10.0.2".to_owned()),

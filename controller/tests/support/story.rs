@@ -91,7 +91,7 @@ impl Story {
     }
 
     pub fn power_off(&mut self, host: &str) -> &mut Self {
-        self.machine(host, MachineEvent::PoweredOff { how: Ended::Signal("KILL".to_owned()) })
+        self.machine(host, MachineEvent::PoweredOff { how: Ended::Signal("KILL".to_owned()), domain: None })
     }
 
     pub fn booted(&mut self, host: &str, boot_id: &str) -> &mut Self {

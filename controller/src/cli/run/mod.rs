@@ -6,7 +6,7 @@ mod several;
 pub(super) use several::one_line;
 
 use super::{Format, output};
-use crate::conductor::{self, Checkpoints, Interrupt, Options, Run};
+use crate::conductor::{self, Checkpoints, Interrupt, Options, Provider, Run};
 use crate::error::{Context, Error, Result};
 use crate::machine::Choice;
 use crate::own::{self, Own, Placed};
@@ -63,6 +63,20 @@ pub(super) struct RunArgs {
     #[arg(long = "program", value_name = "NAME=COMMAND")]
     pub(super) programs: Vec<String>,
 
+    /// Who makes the machines: the controller runs QEMU itself, or Vagrant makes them and libvirt runs them
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) provider: ProviderName,
+
+    /// Keep the machines that Vagrant made, switched off, for the next run whose machines are the same, which then starts sooner; its disks
+    /// are fresh all the same
+    #[arg(long)]
+    pub(super) keep: bool,
+
+    /// Where the libvirt is that runs Vagrant's machines, on this computer [default: LIBVIRT_DEFAULT_URI, or qemu:///session, or
+    /// qemu:///system for root]
+    #[arg(long, value_name = "URI")]
+    pub(super) libvirt_uri: Option<String>,
+
     /// How the machines' instructions are executed
     #[arg(long, value_enum, default_value_t)]
     pub(super) accel: Choice,
@@ -109,10 +123,24 @@ pub(super) struct RunArgs {
     pub(super) quiet: bool,
 }
 
+/// Who makes the machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum ProviderName {
+    /// The controller runs QEMU itself
+    #[default]
+    Qemu,
+    /// Vagrant with its plugin vagrant-libvirt, and libvirt: in real time
+    Vagrant,
+}
+
 /// # Errors
 /// Wrong usage, or a run that could not even have a folder. A lab that broke is a run's outcome.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     let scenarios = super::chosen(&args.scenarios, args.all)?;
+    if args.provider == ProviderName::Qemu && (args.keep || args.libvirt_uri.is_some()) {
+        return Err(Error::usage("--keep and --libvirt-uri are for machines that Vagrant makes")
+            .help("Say --provider vagrant as well, or leave them out."));
+    }
     if let Some(file) = &args.junit {
         // Known before the first machine boots, not after the last.
         let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
@@ -172,6 +200,10 @@ impl RunArgs {
             out: self.out.clone(),
             kernel: self.kernel.clone(),
             own: own.to_vec(),
+            provider: match self.provider {
+                ProviderName::Qemu => Provider::Qemu,
+                ProviderName::Vagrant => Provider::Vagrant { keep: self.keep, uri: self.libvirt_uri.clone() },
+            },
             accelerator: self.accel,
             boot_within: self.boot_within,
             within: self.within,

@@ -13,4 +13,4 @@ mod contents;
 mod pack;
 
 pub use add::{Added, add};
-pub use pack::{Packed, packed};
+pub use pack::{Packed, identity, packed};

@@ -33,6 +33,15 @@ pub struct Packed {
     pub fresh: bool,
 }
 
+/// Name and version that the box of this image has, packed or not.
+///
+/// # Errors
+/// The image cannot be read.
+pub fn identity(image: &Image) -> Result<(String, String)> {
+    let fingerprint = contents::fingerprint(image, &contents::contents(image)?)?;
+    Ok((format!("deadpeer/{}", image.contents.suite), contents::version(&fingerprint)))
+}
+
 /// The box of an image: out of the cache, or packed into it.
 ///
 /// # Errors

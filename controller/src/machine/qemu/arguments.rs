@@ -10,7 +10,7 @@ mod lockstep;
 pub use lockstep::{Board, Disk, PROGRAMS_MIB, lockstep};
 
 use super::Config;
-use crate::machine::{Accelerator, Mac};
+use crate::machine::{Accelerator, Mac, mac_text};
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ const MACHINE: &str = "q35,smbus=off,sata=off,usb=off,vmport=off,i8042=off";
 /// (`gen_cmpxchg16b`, in the same file), and an interrupt behind that instruction saves rubbish for them. The kernel's memory allocator
 /// lives on it: of some hundred boots on a busy computer one panicked, and of twenty in lockstep time, where a machine is stopped every
 /// millisecond. A kernel that is not offered the instruction does without.
-const EMULATED_CPU: &str = "max,-cx16,-erms,-fsrm";
+pub(in crate::machine) const EMULATED_CPU: &str = "max,-cx16,-erms,-fsrm";
 
 /// The command line of the machine that `config` describes, without the program's name.
 #[must_use]
@@ -80,11 +80,6 @@ pub fn bare(accelerator: Accelerator, memory: u32, kernel: &Path, initrd: &Path,
 /// The name by which QMP knows a link's NIC.
 pub(super) fn nic(link: usize) -> String {
     format!("nic{link}")
-}
-
-/// An Ethernet address as `02:de:ad:00:00:01`.
-fn mac_text(mac: Mac) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 #[derive(Default)]

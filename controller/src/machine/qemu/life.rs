@@ -1,12 +1,12 @@
 //! One QEMU process from its start to its end: a machine while its power is on.
 
 use super::arguments::{Wiring, arguments, nic};
-use super::qmp::{Client, Failure};
 use super::watch::Watch;
 use super::{Config, Info, usernet};
 use crate::error::{Context, Error, Result};
 use crate::machine::Link;
 use crate::machine::console::{self, Tail};
+use crate::machine::qmp::{Client, Failure};
 use crate::process::{self, Child, DEATH};
 use crate::timeline::{Ended, Recorder};
 use command_fds::CommandFdExt;

@@ -20,21 +20,20 @@ mod find;
 mod life;
 pub mod lockstep;
 mod probe;
-mod qmp;
-mod recordings;
 mod usernet;
 mod watch;
 
+pub(super) use arguments::EMULATED_CPU;
 pub use arguments::{RECORDER_MIB, Wiring, arguments, bare};
 pub use find::{Info, NEWEST_MAJOR, OLDEST, Version};
 pub use probe::{Chosen, Kvm, PROBE_DEADLINE, Probe};
 
 use super::console::Tail;
+use super::recordings::Recordings;
 use super::{Accelerator, Link, Mac, Machine};
 use crate::error::{Error, Result};
 use crate::timeline::{Ended, MachineEvent, Recorder, What};
 use life::Life;
-use recordings::Recordings;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;

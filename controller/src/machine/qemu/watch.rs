@@ -1,9 +1,8 @@
 //! What one QEMU process does, turned into events: its console, its QMP events, and its end are seen by
 //! three threads, and this is where they meet.
 
-use super::qmp;
 use crate::error::{Context, Result};
-use crate::machine::console;
+use crate::machine::{console, qmp};
 use crate::process::Change;
 use crate::timeline::{Ended, LabTime, MachineEvent, Recorder, What};
 use std::fs::File;
@@ -114,7 +113,7 @@ impl Watch {
         if state.shut_down.is_some() && expected {
             // Told already, as what it was: the guest's own doing.
         } else if state.power_cut {
-            self.note_at(at, MachineEvent::PoweredOff { how });
+            self.note_at(at, MachineEvent::PoweredOff { how, domain: None });
         } else {
             self.note_at(at, MachineEvent::Died { how, words: self.words() });
         }

@@ -45,6 +45,12 @@ pub(super) fn about(result: &RunResult) -> Markup {
                         @if let Some(accelerator) = &result.accelerator { ", " (harmless(&accelerator.used)) " (" (harmless(&accelerator.why)) ")" }
                     }
                 }
+                @if let Some(it) = &result.provider {
+                    dt { "Vagrant" }
+                    dd {
+                        (harmless(&it.vagrant)) ", vagrant-libvirt " (harmless(&it.plugin)) ", libvirt " (harmless(&it.libvirt)) " at " (harmless(&it.uri))
+                    }
+                }
                 dt { "Deadpeer" } dd { (harmless(&result.versions.deadpeer)) }
                 dt { "scenario" } dd { "SHA-256 " (harmless(&result.scenario.sha256)) }
             }
@@ -67,7 +73,7 @@ pub(super) fn about(result: &RunResult) -> Markup {
                 ". A frame of the ladder:"
             }
             pre { "tshark -r wire.pcapng -Y frame.number==1 -V" }
-            p { "To run it again: " code { "controller run scenario.yaml" } }
+            p { "To run it again: " code { "controller run scenario.yaml" (if result.provider.is_some() { " --provider vagrant" } else { "" }) } }
         }
     }
 }

@@ -14,12 +14,17 @@ pub(super) fn told(host: &str, event: &MachineEvent, qemu: Option<u32>) -> Optio
         MachineEvent::Booted { boot_id, kernel } => {
             (format!("{host} is up: Linux {kernel}"), format!("the kernel says its boot id: {boot_id}"), Paint::Good)
         }
-        MachineEvent::PoweredOff { how: Ended::Signal(signal) } => (
+        MachineEvent::PoweredOff { how, domain: Some(domain) } => {
+            (format!("{host} loses power"), format!("libvirt: {domain}; {process} {how}"), Paint::Bad)
+        }
+        MachineEvent::PoweredOff { how: Ended::Signal(signal), domain: None } => (
             format!("{host} loses power"),
             format!("SIG{signal} ended {process} at once: no flush, no goodbye"),
             Paint::Bad,
         ),
-        MachineEvent::PoweredOff { how } => (format!("{host} loses power"), format!("{process} {how}"), Paint::Bad),
+        MachineEvent::PoweredOff { how, domain: None } => {
+            (format!("{host} loses power"), format!("{process} {how}"), Paint::Bad)
+        }
         MachineEvent::Reset { reason } => {
             (format!("{host} is reset"), format!("QMP RESET, reason {reason}"), Paint::Bad)
         }

@@ -11,7 +11,7 @@ use super::{Board, arguments, disk};
 use crate::error::{Context, Error, Result};
 use crate::machine::console::Tail;
 use crate::machine::qemu::arguments::nic;
-use crate::machine::qemu::recordings::Recordings;
+use crate::machine::recordings::Recordings;
 use crate::machine::{Link, Mac, Machine};
 use crate::process::{self, Child, DEATH};
 use crate::timeline::{Ended, MachineEvent, Recorder, What};
@@ -288,7 +288,7 @@ impl Machine for LockstepMachine {
         self.company.leave(&self.config.name);
         match how {
             Some(how) if how == Ended::Signal("KILL".to_owned()) => {
-                self.note(MachineEvent::PoweredOff { how: how.clone() });
+                self.note(MachineEvent::PoweredOff { how: how.clone(), domain: None });
                 Ok(how)
             }
             Some(how) => Err(Error::broken(fact)

@@ -3,7 +3,7 @@
 //! There is no thread that listens: what QEMU told before the machine came to its boundary is in the socket when it is there.
 
 use crate::error::{Context, Error, Result};
-use crate::machine::qemu::qmp::{Event, Message, decode, encode};
+use crate::machine::qmp::{Event, Message, decode, encode};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::Value;
 use std::io::{ErrorKind, IoSlice, Read, Write};

@@ -40,7 +40,7 @@ fn an_end_after_a_power_cut_is_told_with_its_proof_whatever_that_is() {
         let (watch, events, _folder) = watch();
         assert!(watch.cut_power());
         watch.on_change(Change::Ended(how.clone()), &[]);
-        assert_eq!(told(&events), [MachineEvent::PoweredOff { how }]);
+        assert_eq!(told(&events), [MachineEvent::PoweredOff { how, domain: None }]);
     }
 }
 

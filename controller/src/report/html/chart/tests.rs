@@ -55,7 +55,7 @@ fn waits(course: &Course) -> Vec<(Again, u64)> {
 #[test]
 fn a_side_whose_machine_dies_ends_there_and_the_other_goes_on() {
     use TcpState::{Closed, Established, SynSent};
-    let death = MachineEvent::PoweredOff { how: Ended::Signal("KILL".to_owned()) };
+    let death = MachineEvent::PoweredOff { how: Ended::Signal("KILL".to_owned()), domain: None };
     let timeline = [
         state(1, "client", Closed, SynSent),
         state(2, "client", SynSent, Established),

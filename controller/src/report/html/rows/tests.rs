@@ -88,7 +88,7 @@ fn a_lane_shows_when_its_machine_boots_and_its_program_waits() {
         read(40, 60),
         read(61, 61),
         program(70, ProgramEvent::Ended { how: Ended::Exit(0) }),
-        machine(80, MachineEvent::PoweredOff { how: Ended::Signal("KILL".to_owned()) }),
+        machine(80, MachineEvent::PoweredOff { how: Ended::Signal("KILL".to_owned()), domain: None }),
     ];
     let parts = parts(vec![chapter(None, &[5, 10, 20, 30, 50, 60, 65, 70, 80])], &lanes(&[1, 1]), &timeline);
     let rows: Vec<&Row> = parts.iter().flat_map(|part| &part.rows).collect();

@@ -1,6 +1,6 @@
 //! The flight recorders of a machine: a file for each power-on.
 
-use super::RECORDER_MIB;
+use super::qemu::RECORDER_MIB;
 use crate::error::{Context, Result};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Where they are put, and those that there are.
 #[derive(Debug)]
-pub(super) struct Recordings {
+pub(in crate::machine) struct Recordings {
     folder: Option<PathBuf>,
     host: String,
     power_ons: usize,
@@ -17,12 +17,12 @@ pub(super) struct Recordings {
 
 impl Recordings {
     /// None yet. They will be `HOST.N.recorder` in the folder for the N-th power-on; without a folder there will be none.
-    pub(super) fn new(folder: Option<PathBuf>, host: &str) -> Self {
+    pub(in crate::machine) fn new(folder: Option<PathBuf>, host: &str) -> Self {
         Self { folder, host: host.to_owned(), power_ons: 0, files: Vec::new() }
     }
 
     /// A fresh one for the power-on that comes: what the last one holds may still be being read.
-    pub(super) fn fresh(&mut self) -> Result<Option<PathBuf>> {
+    pub(in crate::machine) fn fresh(&mut self) -> Result<Option<PathBuf>> {
         self.power_ons += 1;
         let Some(folder) = &self.folder else { return Ok(None) };
         let path = folder.join(format!("{}.{}.recorder", self.host, self.power_ons));
@@ -36,7 +36,7 @@ impl Recordings {
     }
 
     /// That power-on was none: takes the file back.
-    pub(super) fn undo(&mut self) {
+    pub(in crate::machine) fn undo(&mut self) {
         self.power_ons = self.power_ons.saturating_sub(1);
         if self.folder.is_some()
             && let Some(path) = self.files.pop()
@@ -46,12 +46,12 @@ impl Recordings {
     }
 
     /// For how many power-ons there were some, or would have been.
-    pub(super) fn power_ons(&self) -> usize {
+    pub(in crate::machine) fn power_ons(&self) -> usize {
         self.power_ons
     }
 
     /// All files, the first power-on's first.
-    pub(super) fn all(&self) -> &[PathBuf] {
+    pub(in crate::machine) fn all(&self) -> &[PathBuf] {
         &self.files
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// What QEMU says.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::machine::qemu) enum Message {
+pub(in crate::machine) enum Message {
     /// The first line. QMP is in negotiation then, until `qmp_capabilities`.
     Greeting {
         /// QEMU's version, as `7.2.22`.
@@ -76,7 +76,7 @@ struct Refusal {
 }
 
 /// Reads one line.
-pub(in crate::machine::qemu) fn decode(line: &str) -> Result<Message, String> {
+pub(in crate::machine) fn decode(line: &str) -> Result<Message, String> {
     let wire: Wire = serde_json::from_str(line).map_err(|e| format!("not QMP ({e}): {line:?}"))?;
     if let Some(Greeting { version: Versions { qemu: Triple { major, minor, micro } } }) = wire.greeting {
         return Ok(Message::Greeting { version: format!("{major}.{minor}.{micro}") });
@@ -92,7 +92,7 @@ pub(in crate::machine::qemu) fn decode(line: &str) -> Result<Message, String> {
 }
 
 /// A command as a line. Null arguments are left out.
-pub(in crate::machine::qemu) fn encode(id: u64, command: &str, arguments: &Value) -> String {
+pub(in crate::machine) fn encode(id: u64, command: &str, arguments: &Value) -> String {
     let mut message = json!({ "execute": command, "id": id });
     if !arguments.is_null() {
         message["arguments"] = arguments.clone();

@@ -1,0 +1,151 @@
+//! Who makes the machines of a lab in real time: QEMU alone, or Vagrant with libvirt.
+
+use super::assemble::{clock, guest, mac, nics, seed};
+use super::folder::Folder;
+use super::guest::Guest;
+use super::interrupt::Interrupt;
+use super::lab::keys_for;
+use super::{Found, Options};
+use crate::error::{Context, Error, Result};
+use crate::image::{self, Control, Image};
+use crate::machine::vagrant::{Config, HostPlan, Info, LinkPlan, Plan, Project, Vagrant};
+use crate::progress::Reporter;
+use crate::report;
+use crate::scenario::{Host, Scenario, Time};
+use crate::timeline::Recorder;
+use deadpeer_guest::CONTROL_MAC_LINK;
+use indexmap::IndexMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Who makes the machines.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Provider {
+    /// The controller runs QEMU itself.
+    #[default]
+    Qemu,
+    /// Vagrant makes them, and libvirt runs them.
+    Vagrant {
+        /// Keep them, switched off, for the next run whose machines are the same.
+        keep: bool,
+        /// Where libvirt is; the user's own, or root's, if none.
+        uri: Option<String>,
+    },
+}
+
+impl Provider {
+    /// What it takes, and whether it can do what is asked; none for QEMU alone.
+    ///
+    /// # Errors
+    /// Something is missing, or is asked that it cannot do.
+    pub(super) fn find(&self, time: Time, reporter: &Reporter) -> Result<Option<Info>> {
+        let Self::Vagrant { uri, .. } = self else { return Ok(None) };
+        if time == Time::Lockstep {
+            return Err(Error::usage("the provider vagrant cannot make machines in lockstep time")
+                .detail("libvirt lets a machine's clock go by itself, and nobody could stop it at each boundary.")
+                .help("Use --time real, or --provider qemu."));
+        }
+        reporter.began(PROGRESS, "looking for Vagrant and libvirt");
+        let found = Info::find(uri.as_deref());
+        match &found {
+            Ok(info) => {
+                let it = &info.versions;
+                let what = format!(
+                    "Vagrant {}, vagrant-libvirt {}, libvirt {} at {}",
+                    it.vagrant, it.plugin, it.libvirt, it.uri
+                );
+                tracing::info!("{what}");
+                reporter.done(PROGRESS, what);
+            }
+            Err(error) => reporter.failed(PROGRESS, error.fact.clone()),
+        }
+        found.map(Some)
+    }
+}
+
+/// The id under which progress of the provider is told.
+const PROGRESS: &str = "vagrant";
+
+/// What a report says of it.
+pub(super) fn told(info: &Info) -> report::Provider {
+    let it = info.versions.clone();
+    report::Provider {
+        name: "vagrant".to_owned(),
+        vagrant: it.vagrant,
+        plugin: it.plugin,
+        libvirt: it.libvirt,
+        uri: it.uri,
+    }
+}
+
+/// All hosts of the scenario, with machines that Vagrant will make, and the project that they share.
+#[allow(clippy::too_many_arguments)] // As where it is called.
+pub(super) fn guests(
+    scenario: &Scenario,
+    options: &Options,
+    found: &Found,
+    info: &Info,
+    folder: &Folder,
+    recorder: &Recorder,
+    interrupt: &Interrupt,
+) -> Result<(IndexMap<String, Guest>, Arc<Project>)> {
+    let hosts = (0..).zip(&scenario.hosts).map(|(n, (name, host))| {
+        let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
+        host_plan(n, name, host, image, found, options)
+    });
+    let plan = Plan {
+        folder: PathBuf::new(),
+        uri: info.virsh.uri.clone(),
+        prefix: String::new(),
+        pool: String::new(),
+        emulator: found.qemu.path.clone(),
+        accelerator: found.accelerator.accelerator,
+        key: PathBuf::new(),
+        boot_seconds: options.boot_within.as_secs().max(1),
+        hosts: hosts.collect::<Result<_>>()?,
+    };
+    let interrupt = interrupt.clone();
+    let project = Project::prepare(Config {
+        info: info.clone(),
+        qemu_img: found.qemu_img.clone(),
+        plan,
+        keep: matches!(options.provider, Provider::Vagrant { keep: true, .. }),
+        controller: std::env::current_exe().ok(),
+        log: folder.file("vagrant.log"),
+        stop: Box::new(move || interrupt.raised()),
+    })?;
+    let project = Arc::new(project);
+    let mut guests = IndexMap::new();
+    let keys = keys_for(scenario.hosts.len());
+    if let Some(any) = keys.first() {
+        project.give(&project.plan().key, &[any.client.openssh()?.as_bytes()])?;
+    }
+    for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
+        let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
+        let control =
+            Control::Ssh { authorized_key: keys.client.authorized_line(), host_key: keys.host.dropbear_file() };
+        let ours = fs::read(&image.initrd).broken(|| format!("cannot read {}", image.initrd.display()))?;
+        project.give(&project.plan().initrd(name), &[&ours, &image::seed(&seed(scenario, name, host, control))])?;
+        let machine = Vagrant::new(Arc::clone(&project), name, folder.path(), recorder.clone())?;
+        guests.insert(name.clone(), guest(name, nics(host, n), Box::new(machine), keys));
+    }
+    Ok((guests, project))
+}
+
+fn host_plan(n: u8, name: &str, host: &Host, image: &Image, found: &Found, options: &Options) -> Result<HostPlan> {
+    let (box_name, box_version) = image::vagrant::identity(image)?;
+    let link = |(_, mac): (u8, _)| LinkPlan { mac, switch_port: 0, machine_port: 0 };
+    Ok(HostPlan {
+        name: name.to_owned(),
+        box_name,
+        box_version,
+        memory: host.memory,
+        kernel: image.kernel.clone(),
+        append: image::kernel_parameters(host.init, clock(found.accelerator.accelerator)),
+        control_mac: mac(CONTROL_MAC_LINK, n),
+        ssh_port: 0,
+        links: nics(host, n).into_iter().map(link).collect(),
+        recorder: options.witness,
+    })
+}

@@ -1,0 +1,190 @@
+//! Finding Vagrant, its libvirt plugin and libvirt, and whether they can be worked with.
+
+use super::virsh::Virsh;
+use crate::error::{Error, Result};
+use crate::process;
+use crate::timeline::Ended;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// What helps where something is missing.
+const INSTALL: &str = "./lab setup vagrant";
+
+/// How long Vagrant may take to say something of itself: it reads some hundred files of Ruby.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Vagrant and libvirt on this computer.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// Vagrant's executable.
+    pub vagrant: PathBuf,
+    /// libvirt.
+    pub virsh: Virsh,
+    /// What they are.
+    pub versions: Versions,
+    /// Whom QEMU runs as, where it is not this user: user and group.
+    pub(super) owner: Option<(u32, u32)>,
+}
+
+/// What ran the machines beside QEMU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versions {
+    /// Vagrant.
+    pub vagrant: String,
+    /// Its plugin vagrant-libvirt.
+    pub plugin: String,
+    /// libvirt's daemon.
+    pub libvirt: String,
+    /// Where libvirt was: `qemu:///session` (the user's own), `qemu:///system` (root's).
+    pub uri: String,
+}
+
+impl Info {
+    /// Looks for all of it; `uri` is where libvirt is: `LIBVIRT_DEFAULT_URI` or, if that is not set, the user's own, or the system's for
+    /// root, whom libvirt gives no other.
+    ///
+    /// # Errors
+    /// Vagrant, its plugin or virsh is missing, libvirt does not answer, or is one that cannot be worked with. The error says what helps.
+    pub fn find(uri: Option<&str>) -> Result<Self> {
+        let vagrant = locate("vagrant", "DEADPEER_VAGRANT")?;
+        let program = locate("virsh", "DEADPEER_VIRSH")?;
+        let set = std::env::var("LIBVIRT_DEFAULT_URI").ok().filter(|uri| !uri.is_empty());
+        let root = nix::unistd::geteuid().is_root();
+        let usual = if root { "qemu:///system" } else { "qemu:///session" };
+        let uri = uri.map(str::to_owned).or(set).unwrap_or_else(|| usual.to_owned());
+        is_here(&uri)?;
+        let virsh = Virsh { program, uri };
+        // Side by side: Vagrant reads Ruby for a second.
+        let (of_libvirt, of_vagrant) = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| ask_vagrant(&vagrant));
+            (ask_libvirt(&virsh), asked.join())
+        });
+        let (libvirt, owner) = of_libvirt?;
+        let (version, plugin) = of_vagrant.map_err(|_| Error::broken("a worker thread of the controller died"))??;
+        let versions = Versions { vagrant: version, plugin, libvirt, uri: virsh.uri.clone() };
+        Ok(Self { vagrant, virsh, versions, owner })
+    }
+}
+
+/// The executable: the named one, or the first of the search path.
+fn locate(name: &str, variable: &str) -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os(variable).filter(|it| !it.is_empty()) {
+        return Ok(named.into());
+    }
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&search).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| {
+        Error::broken(format!("{name} is missing"))
+            .detail(format!("looked for it on PATH={}", search.to_string_lossy()))
+            .help(format!("{INSTALL}\nor do without: --provider qemu"))
+    })
+}
+
+/// Only a libvirt on this computer will do.
+fn is_here(uri: &str) -> Result<()> {
+    let qemu = ["qemu:///", "qemu+unix:///", "test:///"].iter().any(|start| uri.starts_with(start));
+    if qemu {
+        return Ok(());
+    }
+    Err(Error::usage(format!("the provider vagrant cannot use the libvirt at {uri}"))
+        .detail(
+            "The machines must run on this computer: their consoles, QMP connections and flight recorders are sockets and files of it, and \
+             their cables UDP ports of its 127.0.0.1. Without them nothing could be proved.",
+        )
+        .help("Run the controller on that computer (ssh HOST controller run ...), or use qemu:///session or qemu:///system here."))
+}
+
+/// libvirt's version, and whom its QEMUs run as, if it is not this user.
+fn ask_libvirt(virsh: &Virsh) -> Result<(String, Option<(u32, u32)>)> {
+    let silent = |error: Error| {
+        let start = match virsh.uri.contains("/system") {
+            true => {
+                "sudo systemctl start libvirtd\nor, where there is no systemd: sudo virtlogd -d && sudo libvirtd -d"
+            }
+            false => INSTALL,
+        };
+        Error::broken(format!("libvirt at {} does not answer", virsh.uri))
+            .detail(error.fact)
+            .detail(error.detail.unwrap_or_default())
+            .help(start)
+    };
+    let capabilities = virsh.tell(&["capabilities"]).map_err(silent)?;
+    let told = virsh.tell(&["version", "--daemon"]).map_err(silent)?;
+    let version = after(&told, "Running against daemon: ").or_else(|| after(&told, "Using library: libvirt "));
+    if !virsh.uri.contains("/system") {
+        return Ok((version.unwrap_or_default(), None));
+    }
+    if let Some(guard) =
+        ["apparmor", "selinux"].iter().find(|it| capabilities.contains(&format!("<model>{it}</model>")))
+    {
+        return Err(Error::broken(format!("libvirt at {} confines its machines by {guard}", virsh.uri))
+            .detail("They could not reach the sockets and files by which the controller hears them.")
+            .help("Run as an ordinary user, whose machines are not confined,\nor set security_driver = \"none\" in /etc/libvirt/qemu.conf and restart libvirtd"));
+    }
+    Ok((version.unwrap_or_default(), owner(&capabilities)))
+}
+
+/// Whom QEMU runs as (libvirt's documentation, `formatcaps`: `<baselabel type='qemu'>+64055:+64055</baselabel>`).
+fn owner(capabilities: &str) -> Option<(u32, u32)> {
+    let label = capabilities.split_once("<model>dac</model>")?.1.split_once("<baselabel type='qemu'>")?.1;
+    let (user, group) = label.split_once('<')?.0.split_once(':')?;
+    let number = |text: &str| text.trim_start_matches('+').parse().ok();
+    Some((number(user)?, number(group)?))
+}
+
+/// The versions of Vagrant and of its plugin.
+fn ask_vagrant(vagrant: &PathBuf) -> Result<(String, String)> {
+    let ask = |word: &[&str]| {
+        let mut command = Command::new(vagrant);
+        command.args(word).env("VAGRANT_CHECKPOINT_DISABLE", "1").env("VAGRANT_NO_COLOR", "1");
+        let out = process::output(command, PATIENCE)?;
+        if out.how == Ended::Exit(0) {
+            return Ok(out.stdout);
+        }
+        Err(Error::broken(format!("`vagrant {}` {}", word.join(" "), out.how))
+            .detail(out.stderr.trim_end())
+            .detail(out.stdout.trim_end())
+            .help(INSTALL))
+    };
+    let version = ask(&["--version"])?;
+    let plugins = ask(&["plugin", "list"])?;
+    let plugin = after(&plugins, "vagrant-libvirt (").and_then(|rest| Some(rest.split([',', ')']).next()?.to_owned()));
+    let plugin = plugin.ok_or_else(|| {
+        Error::broken("Vagrant has no plugin vagrant-libvirt")
+            .detail(format!("`vagrant plugin list`:\n{}", plugins.trim()))
+            .help(INSTALL)
+    })?;
+    Ok((after(&version, "Vagrant ").unwrap_or_else(|| version.trim().to_owned()), plugin))
+}
+
+/// What follows `words` on the line that begins with it.
+fn after(text: &str, words: &str) -> Option<String> {
+    text.lines().find_map(|line| Some(line.trim().strip_prefix(words)?.trim().to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_qemu_runs_as_is_read() {
+        let text = "<secmodel><model>none</model></secmodel><secmodel>\n<model>dac</model>\n<doi>0</doi>\n\
+                    <baselabel type='kvm'>+1:+2</baselabel>\n<baselabel type='qemu'>+64055:+108</baselabel></secmodel>";
+        assert_eq!(owner(text), Some((64_055, 108)));
+        assert_eq!(owner("<model>dac</model>"), None);
+    }
+
+    #[test]
+    fn a_libvirt_elsewhere_is_refused_with_the_reason() {
+        for uri in ["qemu+ssh://lab/system", "qemu://lab/system", "xen:///", "qemu+tcp://127.0.0.1/system"] {
+            let error = is_here(uri).unwrap_err();
+            assert_eq!(error.kind, crate::error::Kind::Usage);
+            assert!(error.detail.unwrap().contains("flight recorders"), "{uri}");
+        }
+        for uri in ["qemu:///session", "qemu:///system", "qemu+unix:///system?socket=/run/x"] {
+            is_here(uri).unwrap();
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What a lab leaves with libvirt, and its removal: domains, disks, the storage pool, logs and the project's folder.
+//!
+//! Whoever ends a lab removes them: the controller itself; a guard, which outlives a controller that was killed; or, where the whole
+//! computer went down, the next controller. Domains are told by the lab's own prefix, and no other is ever touched.
+
+use super::virsh::Virsh;
+use crate::cache::{self, remove_folder};
+use crate::error::{Context, Error, Result};
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The file in a project's folder that says all this.
+const FILE: &str = "project.json";
+
+/// The file that whoever uses a project has locked.
+const LOCK: &str = "lock";
+
+/// What a guard is told when there is nothing left to guard.
+const DONE: &[u8] = b"done";
+
+/// How long a controller that is gone may take to let go of its project.
+const LOCK_WITHIN: Duration = Duration::from_secs(10);
+
+/// For how long libvirt may still make what a Vagrant that was killed had asked for.
+const AFTERMATH: Duration = Duration::from_secs(3);
+
+/// What a lab leaves with libvirt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remains {
+    /// virsh's executable.
+    pub virsh: PathBuf,
+    /// Where libvirt is.
+    pub uri: String,
+    /// What the names of its domains begin with.
+    pub prefix: String,
+    /// Its storage pool.
+    pub pool: String,
+    /// Whether the machines are kept: then they are only switched off.
+    pub kept: bool,
+}
+
+impl Remains {
+    /// What the project in this folder leaves.
+    ///
+    /// # Errors
+    /// Its folder does not say so.
+    pub fn of(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let text = fs::read_to_string(&path).broken(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_str(&text).broken(|| format!("cannot read {}", path.display()))
+    }
+
+    /// Writes it down, before there is anything.
+    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(FILE);
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        fs::write(&path, text).broken(|| format!("cannot write {}", path.display()))
+    }
+
+    fn libvirt(&self) -> Virsh {
+        Virsh { program: self.virsh.clone(), uri: self.uri.clone() }
+    }
+
+    /// Switches its machines off; removes them and all else, if they are not kept.
+    ///
+    /// # Errors
+    /// What libvirt did not do; the rest is done.
+    pub fn clean(&self, folder: &Path) -> Result<()> {
+        if self.kept {
+            return self.switch_off().map(drop);
+        }
+        self.remove(folder)
+    }
+
+    /// As [`Remains::clean`], of machines that are not kept any more.
+    pub(super) fn remove(&self, folder: &Path) -> Result<()> {
+        let libvirt = self.libvirt();
+        let mut first = None;
+        let mut note = |done: Result<()>| first = first.take().or(done.err());
+        for domain in self.switch_off()? {
+            note(libvirt.undefine(&domain));
+            // libvirt never removes a domain's log.
+            for log in logs(&domain) {
+                let _ = fs::remove_file(log);
+            }
+        }
+        note(libvirt.forget_pool(&self.pool));
+        if let Some(error) = first {
+            return Err(error);
+        }
+        remove_folder(folder)
+    }
+
+    /// Removes machines that were kept. False if a controller uses them.
+    ///
+    /// # Errors
+    /// What libvirt did not do.
+    pub fn forget(&self, folder: &Path) -> Result<bool> {
+        let Some(_ours) = take(folder)? else { return Ok(false) };
+        self.remove(folder).map(|()| true)
+    }
+
+    /// Cuts the power of all machines; gives all domains.
+    fn switch_off(&self) -> Result<Vec<String>> {
+        let libvirt = self.libvirt();
+        let domains = libvirt.domains(&self.prefix)?;
+        for domain in &domains {
+            if !libvirt.state(domain)?.starts_with("shut off")
+                && let Err(error) = libvirt.destroy(domain)
+                // It may have ended by itself meanwhile.
+                && !libvirt.state(domain)?.starts_with("shut off")
+            {
+                return Err(error);
+            }
+        }
+        Ok(domains)
+    }
+
+    /// As [`Remains::clean`], after a controller that was killed: what it had asked libvirt for may still come.
+    fn clean_up(&self, folder: &Path) -> Result<()> {
+        let until = Instant::now() + AFTERMATH;
+        while Instant::now() < until {
+            for domain in self.switch_off()?.iter().filter(|_| !self.kept) {
+                self.libvirt().undefine(domain)?;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.clean(folder)
+    }
+}
+
+/// The folder of all projects of root's libvirt: QEMU's user can get to it.
+const ROOTS: &str = "/var/lib/deadpeer/machines";
+
+/// The folder of all projects; of the system's libvirt, if `system`.
+pub(super) fn base(system: bool) -> Result<PathBuf> {
+    if system { Ok(PathBuf::from(ROOTS)) } else { cache::folder("machines") }
+}
+
+/// The projects that were kept: name, folder, and what they leave.
+///
+/// # Errors
+/// There is no folder for them.
+pub fn kept() -> Result<Vec<(String, PathBuf, Remains)>> {
+    let mut all = Vec::new();
+    for base in [base(false)?, base(true)?] {
+        for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+            let (name, folder) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+            all.extend(Remains::of(&folder).ok().filter(|it| it.kept).map(|it| (name, folder, it)));
+        }
+    }
+    all.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    Ok(all)
+}
+
+/// Where libvirt logs a domain: root's, and the user's own.
+pub(super) fn logs(domain: &str) -> Vec<PathBuf> {
+    let name = format!("{domain}.log");
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
+    vec![Path::new("/var/log/libvirt/qemu").join(&name), cache.join("libvirt/qemu/log").join(&name)]
+}
+
+/// Takes the project in this folder; none if somebody else has it.
+pub(super) fn take(folder: &Path) -> Result<Option<Flock<File>>> {
+    let path = folder.join(LOCK);
+    let file =
+        File::options().create(true).append(true).open(&path).broken(|| format!("cannot open {}", path.display()))?;
+    Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).ok())
+}
+
+/// Removes what killed controllers left, in the folder of all projects.
+pub(super) fn sweep(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        let Ok(remains) = Remains::of(&folder) else { continue };
+        if remains.kept {
+            continue;
+        }
+        if let Ok(Some(_ours)) = take(&folder) {
+            tracing::info!("removing {}, left by a controller that was killed", folder.display());
+            if let Err(error) = remains.remove(&folder) {
+                tracing::warn!("cannot remove what {} left: {error}", folder.display());
+            }
+        }
+    }
+}
+
+/// A process that outlives this one, and cleans up if this one is killed.
+#[derive(Debug)]
+pub(super) struct Guard {
+    child: Child,
+    /// Closed by the kernel when this process ends in any way.
+    line: Option<ChildStdin>,
+}
+
+impl Guard {
+    /// Starts one for the project in this folder: `controller` is our own executable.
+    pub(super) fn post(controller: &Path, folder: &Path) -> Result<Self> {
+        let mut command = Command::new(controller);
+        // No terminal's signal reaches it.
+        command.arg("guard-machines").arg(folder).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().broken(|| "cannot start the guard of the machines".to_owned())?;
+        let line = child.stdin.take();
+        Ok(Self { child, line })
+    }
+
+    /// There is nothing left to guard.
+    pub(super) fn dismiss(mut self) {
+        use std::io::Write;
+        if let Some(mut line) = self.line.take() {
+            let _ = line.write_all(DONE);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// The guard's own work: waits until the controller says that it is done, or is gone; and then cleans up.
+///
+/// # Errors
+/// What libvirt did not do.
+pub fn guard(folder: &Path) -> Result<()> {
+    let remains = Remains::of(folder)?;
+    let mut said = Vec::new();
+    let heard = std::io::stdin().read_to_end(&mut said);
+    if heard.is_ok() && said == DONE {
+        return Ok(());
+    }
+    // The kernel closes a dead controller's files one after the other: the lock may go later than our line.
+    let until = Instant::now() + LOCK_WITHIN;
+    let _ours = loop {
+        match take(folder)? {
+            Some(ours) => break ours,
+            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            None => return Err(Error::broken(format!("{} is in use", folder.display()))),
+        }
+    };
+    remains.clean_up(folder)
+}

@@ -1,0 +1,293 @@
+//! The Vagrantfile of a lab: a pure builder.
+//!
+//! Vagrant and its libvirt plugin say what they can; what they have no words for goes to QEMU as it is (`qemuargs`): the control
+//! network, the flight recorder and a QMP connection for events. What the box says itself holds, where nothing is said here.
+//! Console and QMP lead to sockets at which the controller listens, so that
+//! QEMU finds them open when it starts. The link NICs are UDP tunnels between two ports of 127.0.0.1.
+
+use crate::machine::qemu::{EMULATED_CPU, RECORDER_MIB};
+use crate::machine::{Accelerator, Mac, mac_text};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// What is ahead of the machines.
+///
+/// The plugin waits until libvirt knows an address of the machine. Here it never does: no libvirt network is involved. SSH is forwarded
+/// from 127.0.0.1 by QEMU itself.
+const HEAD: &str = r#"# Made by Deadpeer for one lab; its controller must listen at the sockets named below when a machine starts.
+require "vagrant-libvirt/driver"
+# libvirt has no network that could know a machine's address: QEMU forwards its SSH.
+VagrantPlugins::ProviderLibvirt::Driver.prepend(Module.new { def get_ipaddress(*) = "127.0.0.1" })
+"#;
+
+/// A lab as Vagrant is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The project's folder, where the Vagrantfile is put. It holds the names below; no path of it needs quoting in Ruby.
+    pub folder: PathBuf,
+    /// Where libvirt is.
+    pub uri: String,
+    /// What the names of domains begin with; the host's name follows.
+    pub prefix: String,
+    /// The storage pool for the disks.
+    pub pool: String,
+    /// QEMU.
+    pub emulator: PathBuf,
+    /// How instructions are executed.
+    pub accelerator: Accelerator,
+    /// The private key for logging in.
+    pub key: PathBuf,
+    /// Within which time a machine must let Vagrant log in, in seconds.
+    pub boot_seconds: u64,
+    /// The machines.
+    pub hosts: Vec<HostPlan>,
+}
+
+/// A machine as Vagrant is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPlan {
+    /// The host's name.
+    pub name: String,
+    /// The box that its disk comes from.
+    pub box_name: String,
+    /// The box's version, which is that of the image in it.
+    pub box_version: String,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// The kernel command line.
+    pub append: String,
+    /// Address of the control NIC.
+    pub control_mac: Mac,
+    /// The port of 127.0.0.1 that leads to the guest's SSH.
+    pub ssh_port: u16,
+    /// The link NICs, link 0 first.
+    pub links: Vec<LinkPlan>,
+    /// Whether it has a flight recorder.
+    pub recorder: bool,
+}
+
+/// A link NIC: its address, and the two ends of its tunnel, ports of 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkPlan {
+    /// The NIC's address.
+    pub mac: Mac,
+    /// The controller's end.
+    pub switch_port: u16,
+    /// QEMU's end.
+    pub machine_port: u16,
+}
+
+/// Names of a host's files in the project's folder.
+impl Plan {
+    /// The initramfs with the host's seed.
+    #[must_use]
+    pub fn initrd(&self, host: &str) -> PathBuf {
+        self.folder.join(format!("{host}.initrd"))
+    }
+
+    /// The socket to which its console leads.
+    #[must_use]
+    pub fn console(&self, host: &str) -> PathBuf {
+        self.folder.join(format!("{host}.console"))
+    }
+
+    /// The socket to which its QMP leads.
+    #[must_use]
+    pub fn qmp(&self, host: &str) -> PathBuf {
+        self.folder.join(format!("{host}.qmp"))
+    }
+
+    /// The flight recorder's memory: a link to the one of this power-on.
+    #[must_use]
+    pub fn recorder(&self, host: &str) -> PathBuf {
+        self.folder.join(format!("{host}.recorder"))
+    }
+
+    /// The domain's name.
+    #[must_use]
+    pub fn domain(&self, host: &str) -> String {
+        format!("{}{host}", self.prefix)
+    }
+}
+
+/// The Vagrantfile of this lab.
+#[must_use]
+pub fn vagrantfile(plan: &Plan) -> String {
+    let mut text = HEAD.to_owned();
+    let mut line = |indent: usize, words: String| {
+        let _ = writeln!(text, "{:1$}{words}", "", 2 * indent);
+    };
+    line(0, r#"Vagrant.configure("2") do |config|"#.to_owned());
+    line(1, "config.vm.guest = :linux".to_owned());
+    line(1, format!("config.vm.boot_timeout = {}", plan.boot_seconds));
+    line(1, r#"config.vm.synced_folder ".", "/vagrant", disabled: true"#.to_owned());
+    line(1, r#"config.ssh.username = "root""#.to_owned());
+    line(1, r#"config.ssh.host = "127.0.0.1""#.to_owned());
+    line(1, "config.ssh.insert_key = false".to_owned());
+    line(1, format!("config.ssh.private_key_path = {}", path(&plan.key)));
+    line(1, r#"config.ssh.sudo_command = "%c""#.to_owned());
+    for host in &plan.hosts {
+        machine(plan, host, &mut line);
+    }
+    line(0, "end".to_owned());
+    text
+}
+
+/// A machine's part.
+fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
+    line(1, format!("config.vm.define {} do |machine|", quote(&host.name)));
+    line(2, format!("machine.vm.box = {}", quote(&host.box_name)));
+    line(2, format!("machine.vm.box_version = {}", quote(&host.box_version)));
+    line(2, format!("machine.ssh.port = {}", host.ssh_port));
+    for (number, link) in (0..).zip(&host.links) {
+        line(
+            2,
+            format!("machine.vm.network :private_network, auto_config: false, mac: {},", quote(&mac_text(link.mac))),
+        );
+        line(
+            3,
+            r#"libvirt__tunnel_type: "udp", libvirt__tunnel_local_ip: "127.0.0.1", libvirt__tunnel_ip: "127.0.0.1","#
+                .to_owned(),
+        );
+        line(
+            3,
+            format!(
+                r#"libvirt__tunnel_local_port: "{}", libvirt__tunnel_port: "{}","#,
+                link.machine_port, link.switch_port
+            ),
+        );
+        line(3, format!(r#"libvirt__bus: "0", libvirt__slot: "{:#04x}""#, FIRST_LINK_SLOT + number));
+    }
+    line(2, "machine.vm.provider :libvirt do |libvirt|".to_owned());
+    let driver = match plan.accelerator {
+        Accelerator::Kvm => "kvm",
+        Accelerator::Tcg => "qemu",
+    };
+    let settings = [
+        ("uri", quote(&plan.uri)),
+        // Where the plugin would look for networks, of which there are none: not at root's libvirt, which an ordinary user cannot ask.
+        ("system_uri", quote(&plan.uri)),
+        ("driver", quote(driver)),
+        ("emulator_path", path(&plan.emulator)),
+        ("default_prefix", quote(&plan.prefix)),
+        ("storage_pool_name", quote(&plan.pool)),
+        ("memory", host.memory.to_string()),
+        ("graphics_type", quote("none")),
+        ("memballoon_enabled", "false".to_owned()),
+        ("mgmt_attach", "false".to_owned()),
+        ("kernel", path(&host.kernel)),
+        ("initrd", path(&plan.initrd(&host.name))),
+        ("cmd_line", quote(&host.append)),
+    ];
+    for (name, value) in settings {
+        line(3, format!("libvirt.{name} = {value}"));
+    }
+    line(3, r#"libvirt.usb_controller model: "none""#.to_owned());
+    line(3, r#"libvirt.random model: "random""#.to_owned());
+    line(3, format!(r#"libvirt.serial type: "unix", source: {{ path: {} }}"#, path(&plan.console(&host.name))));
+    line(3, "[".to_owned());
+    for words in qemu(plan, host) {
+        line(4, format!("{},", words.map(|word| quote(&word)).join(", ")));
+    }
+    line(3, "].each { |word| libvirt.qemuargs value: word }".to_owned());
+    line(2, "end".to_owned());
+    line(1, "end".to_owned());
+}
+
+/// Where libvirt puts no device by itself: slots of the PCI bus.
+const CONTROL_SLOT: u8 = 0x10;
+const FIRST_LINK_SLOT: u8 = 0x11;
+const RECORDER_SLOT: u8 = 0x1d;
+
+/// What QEMU is told beside libvirt's own: an option and its value each.
+fn qemu(plan: &Plan, host: &HostPlan) -> Vec<[String; 2]> {
+    let option = |name: &str, value: String| [name.to_owned(), value];
+    let mut all = vec![
+        option("-netdev", format!("user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:{}-10.0.2.15:22", host.ssh_port)),
+        option(
+            "-device",
+            format!(
+                "virtio-net-pci,netdev=control,id=ctl0,mac={},romfile=,bus=pci.0,addr={CONTROL_SLOT:#04x}",
+                mac_text(host.control_mac)
+            ),
+        ),
+    ];
+    if plan.accelerator == Accelerator::Tcg {
+        // The same processor as that of a QEMU of our own, in place of the box's, which libvirt can spell: the last one counts.
+        all.push(option("-cpu", EMULATED_CPU.to_owned()));
+    }
+    if host.recorder {
+        let file = plan.recorder(&host.name);
+        let file = file.display();
+        all.extend([
+            option("-object", format!("memory-backend-file,id=recorder,share=on,mem-path={file},size={RECORDER_MIB}M")),
+            option("-device", format!("ivshmem-plain,memdev=recorder,bus=pci.0,addr={RECORDER_SLOT:#04x}")),
+        ]);
+    }
+    let qmp = plan.qmp(&host.name);
+    all.extend([
+        option("-chardev", format!("socket,id=deadpeer,path={}", qmp.display())),
+        option("-mon", "chardev=deadpeer,mode=control".to_owned()),
+    ]);
+    all
+}
+
+/// A Ruby string. `%` and `#` mean nothing in it.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+fn path(path: &Path) -> String {
+    quote(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let link = |n: u8, host: u8| LinkPlan {
+            mac: [2, 0xde, 0xad, 0, n, host],
+            switch_port: 40_000 + u16::from(n) * 10 + u16::from(host),
+            machine_port: 41_000 + u16::from(n) * 10 + u16::from(host),
+        };
+        let host = |name: &str, number: u8, links: Vec<LinkPlan>| HostPlan {
+            name: name.to_owned(),
+            box_name: "deadpeer/trixie".to_owned(),
+            box_version: "0.1.0.4711".to_owned(),
+            memory: 256,
+            kernel: "/images/trixie/kernel".into(),
+            append: "console=ttyS0 init=/sbin/init".to_owned(),
+            control_mac: [2, 0xde, 0xad, 0, 0xff, number],
+            ssh_port: 42_000 + u16::from(number),
+            links,
+            recorder: true,
+        };
+        Plan {
+            folder: "/machines/1f2e3d4c".into(),
+            uri: "qemu:///session".to_owned(),
+            prefix: "deadpeer-1f2e3d4c-".to_owned(),
+            pool: "deadpeer-1f2e3d4c".to_owned(),
+            emulator: "/usr/bin/qemu-system-x86_64".into(),
+            accelerator: Accelerator::Tcg,
+            key: "/machines/1f2e3d4c/key".into(),
+            boot_seconds: 90,
+            hosts: vec![
+                host("client", 1, vec![link(0, 1)]),
+                HostPlan { recorder: false, ..host("router", 2, vec![link(0, 2), link(1, 2)]) },
+            ],
+        }
+    }
+
+    #[test]
+    fn the_whole_vagrantfile() {
+        insta::assert_snapshot!(vagrantfile(&plan()));
+    }
+
+    #[test]
+    fn nothing_in_a_value_is_ruby() {
+        assert_eq!(quote(r"a'#{b}\"), r"'a\'#{b}\\'");
+    }
+}

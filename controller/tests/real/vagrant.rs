@@ -1,0 +1,178 @@
+//! Machines that Vagrant makes: the same story as on machines of our own, and nothing left behind.
+//!
+//! Root's libvirt is started here where it is not running, as no ordinary computer needs; it is ended again. What is installed and added
+//! (`./lab setup vagrant`, the box) is there already, or these tests fail and say so.
+
+use crate::bench::{LONG, eventually, turn};
+use deadpeer::compare::{Comparison, Item, Side};
+use deadpeer::judge::Outcome;
+use deadpeer::report::read_events;
+use deadpeer::timeline::Event;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A libvirt that answers, and Vagrant with the box.
+struct Libvirt {
+    uri: &'static str,
+    /// The daemons that we started.
+    daemons: Vec<Child>,
+    /// Vagrant's home, with the box.
+    vagrant: tempfile::TempDir,
+}
+
+impl Libvirt {
+    fn new() -> Self {
+        let root = nix::unistd::geteuid().is_root();
+        let uri = if root { "qemu:///system" } else { "qemu:///session" };
+        let mut libvirt = Self { uri, daemons: Vec::new(), vagrant: tempfile::tempdir().unwrap() };
+        if !libvirt.answers() && root {
+            for name in ["virtlogd", "libvirtd"] {
+                let daemon =
+                    Command::new(name).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+                libvirt
+                    .daemons
+                    .push(daemon.unwrap_or_else(|e| panic!("cannot start {name} (./lab setup vagrant): {e}")));
+            }
+        }
+        let deadline = Instant::now() + LONG;
+        while !libvirt.answers() {
+            assert!(Instant::now() < deadline, "libvirt at {uri} does not answer (./lab setup vagrant)");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let mut add = Command::new(env!("CARGO_BIN_EXE_controller"));
+        let added = add.args(["image", "box"]).env("VAGRANT_HOME", libvirt.vagrant.path()).output().unwrap();
+        assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+        libvirt
+    }
+
+    fn virsh(&self, words: &[&str]) -> Output {
+        Command::new("virsh").args(["--connect", self.uri, "--quiet"]).args(words).output().unwrap()
+    }
+
+    fn answers(&self) -> bool {
+        self.virsh(&["list"]).status.success()
+    }
+
+    /// All domains and storage pools, and the folders of projects: what a run may leave.
+    fn left(&self) -> Vec<String> {
+        let ask = |words: &[&str]| String::from_utf8(self.virsh(words).stdout).unwrap();
+        let names = ask(&["list", "--all", "--name"]) + &ask(&["pool-list", "--all", "--name"]);
+        let mut all: Vec<String> =
+            names.lines().map(str::trim).filter(|name| is_ours(name)).map(str::to_owned).collect();
+        let folders = fs::read_dir(machines()).into_iter().flatten().flatten();
+        all.extend(folders.map(|entry| entry.path().display().to_string()));
+        all
+    }
+
+    /// A controller that runs a scenario on Vagrant's machines.
+    fn controller(&self, name: &str, out: &Path, more: &[&str]) -> Command {
+        let mut controller = Command::new(env!("CARGO_BIN_EXE_controller"));
+        controller.args(["run", name, "--quiet", "--provider", "vagrant", "--out"]).arg(out).args(more);
+        controller.env("VAGRANT_HOME", self.vagrant.path());
+        controller
+    }
+
+    #[track_caller]
+    fn run(&self, name: &str, out: &Path, more: &[&str]) -> Vec<Event> {
+        passed(name, &self.controller(name, out, more).output().unwrap());
+        read_events(&out.join("events.jsonl")).unwrap()
+    }
+}
+
+impl Drop for Libvirt {
+    fn drop(&mut self) {
+        for mut daemon in self.daemons.drain(..).rev() {
+            let _ = kill(Pid::from_raw(i32::try_from(daemon.id()).unwrap()), Signal::SIGTERM);
+            let _ = daemon.wait();
+        }
+    }
+}
+
+/// `deadpeer-`, eight hexadecimal digits, and more: as projects are named, and nobody else's machine.
+fn is_ours(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("deadpeer-") else { return false };
+    rest.starts_with("kept-")
+        || rest.split('-').next().is_some_and(|id| id.len() == 8 && id.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
+fn machines() -> PathBuf {
+    match nix::unistd::geteuid().is_root() {
+        true => "/var/lib/deadpeer/machines".into(),
+        false => deadpeer::cache::folder("machines").unwrap(),
+    }
+}
+
+#[track_caller]
+fn passed(what: &str, output: &Output) {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{what}: {said}");
+}
+
+/// What became of hosts and connections is the same on both providers, event by event in kind.
+#[track_caller]
+fn agree(name: &str, qemu: &[Event], vagrant: &[Event]) {
+    let side = |timeline| Side { outcome: Outcome::Pass, judged: &[], timeline };
+    let compared = Comparison::new(&side(qemu), &side(vagrant));
+    let kind = |item: &Option<Item>| item.as_ref().map_or("-", |it| it.kind.as_str()).to_owned();
+    for strand in &compared.strands {
+        let rows: Vec<String> = strand.rows.iter().map(|[a, b]| format!("  {:<40} {}", kind(a), kind(b))).collect();
+        let hosts_or_connections = strand.name.starts_with("connection") || strand.name.starts_with("host");
+        assert!(strand.is_same() || !hosts_or_connections, "{name}, {}:\n{}", strand.name, rows.join("\n"));
+    }
+}
+
+#[test]
+fn the_same_happens_on_machines_that_vagrant_made() {
+    let _turn = turn();
+    let libvirt = Libvirt::new();
+    let home = tempfile::tempdir().unwrap();
+    let own = home.path().join("qemu");
+    let mut controller = Command::new(env!("CARGO_BIN_EXE_controller"));
+    passed("crash-reboot", &controller.args(["run", "crash-reboot", "--quiet", "--out"]).arg(&own).output().unwrap());
+    let qemu = read_events(&own.join("events.jsonl")).unwrap();
+
+    let made = libvirt.run("crash-reboot", &home.path().join("made"), &["--keep"]);
+    agree("crash-reboot", &qemu, &made);
+    // The machines are there, off, and the next run takes them: with fresh disks and keys.
+    let kept = libvirt.left();
+    assert_eq!(kept.iter().filter(|name| name.ends_with("client") || name.ends_with("server")).count(), 2, "{kept:?}");
+    let began = Instant::now();
+    let again = libvirt.run("crash-reboot", &home.path().join("again"), &["--keep"]);
+    println!("with machines that were kept: {:.1} s", began.elapsed().as_secs_f64());
+    agree("crash-reboot, kept", &qemu, &again);
+    assert_eq!(libvirt.left(), kept);
+    let result: serde_json::Value =
+        serde_json::from_slice(&fs::read(home.path().join("again/result.json")).unwrap()).unwrap();
+    assert_eq!(result["provider"]["name"], "vagrant");
+    assert_eq!(result["provider"]["uri"], libvirt.uri);
+    passed("remove", &Command::new(env!("CARGO_BIN_EXE_controller")).args(["machines", "remove"]).output().unwrap());
+    assert_eq!(libvirt.left(), Vec::<String>::new());
+}
+
+/// SIGKILL while the machines run: the guard removes them.
+#[test]
+fn a_controller_that_is_killed_leaves_no_machine_of_vagrants() {
+    let _turn = turn();
+    let libvirt = Libvirt::new();
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("run");
+    let mut child = libvirt
+        .controller("outage-ten-minutes", &out, &[])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + LONG;
+    while !["client", "server"].iter().all(|host| out.join(format!("{host}.pid")).exists()) {
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "the machines never run");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!libvirt.left().is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eventually("an end of the machines", || libvirt.left().is_empty());
+}
