@@ -49,27 +49,26 @@ module Deadpeer
     rescue SystemCallError => e
       raise Refusal, "#{kind} port #{port} of 127.0.0.1 cannot be had: #{e.message}\n\n" \
                      "See who has it: ss -#{kind[0].downcase}lpn sport = #{port}\n" \
-                     "or take twenty others:  DEADPEER_PORTS=#{@first + 1000} vagrant up (and so for every command)"
+                     "or take twenty others:  DEADPEER_PORTS=#{@first + 1000} vagrant up, and likewise each later command"
     end
   end
 
-  # Boxes of this name that Vagrant has: the folders of their versions, the newest last.
-  def self.versions(box)
-    home = ENV["VAGRANT_HOME"] || File.expand_path("~/.vagrant.d")
-    Dir.glob(File.join(home, "boxes", box.gsub("/", "-VAGRANTSLASH-"), "*")).select { |path| File.directory?(path) }
-       .sort_by { |path| File.mtime(path) }
-  end
+  # A box that `controller image box` added.
+  class Box
+    # Where it is, for libvirt; nothing if Vagrant does not have it. Of several versions the one that was added last: their numbers
+    # tell them apart, and have no order.
+    attr_reader :folder
 
-  # The box that `controller image box` added last: numbers of its versions tell them apart, and no order.
-  def self.newest_version(box)
-    newest = versions(box).last
-    newest && File.basename(newest)
-  end
+    def initialize(name)
+      home = ENV["VAGRANT_HOME"] || File.expand_path("~/.vagrant.d")
+      @boxes = File.join(home, "boxes", name.gsub("/", "-VAGRANTSLASH-"))
+      newest = Dir.glob(File.join(@boxes, "*", "**", "libvirt", "metadata.json")).max_by { |file| File.mtime(file) }
+      @folder = newest && File.dirname(newest)
+    end
 
-  # The folder of a box that `controller image box` added.
-  def self.folder(box)
-    newest = versions(box).last
-    newest && Dir.glob(File.join(newest, "**", "metadata.json")).map { |path| File.dirname(path) }.first
+    def version
+      @folder && @folder.delete_prefix("#{@boxes}/").split("/").first
+    end
   end
 
   # What libvirt keeps for this lab: a storage pool of its own, in a folder of its own, and domains. All of it goes with the last machine, and
@@ -108,7 +107,8 @@ module Deadpeer
 
       virsh("destroy", uuid)
       virsh("undefine", uuid, "--managed-save", "--snapshots-metadata")
-      virsh("vol-delete", "#{name}.img", "--pool", @pool)
+      FileUtils.rm_f(File.join(@folder, "#{name}.img"))
+      virsh("pool-refresh", @pool)
     end
 
     # Removes the pool and its folder if no machine has a disk in it.

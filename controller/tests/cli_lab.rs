@@ -82,6 +82,19 @@ fn setup_installs_and_builds_nothing() {
 }
 
 #[test]
+fn setup_for_vagrant_installs_it_and_plain_setup_does_not() {
+    let computer = Computer::complete();
+    computer.apt("", WELL).without(&["vagrant", "virsh"]);
+    assert_eq!(computer.lab("setup").status.code(), Some(0));
+    assert_eq!(computer.done(), "");
+    // Whether it ends well depends on what this real computer has where apt puts a plugin.
+    computer.lab("setup vagrant");
+    let asked = computer.done();
+    assert!(asked.contains(" vagrant ") && asked.trim_end().ends_with("libvirt-clients"), "{asked}");
+    assert_eq!(computer.lab("setup everything").status.code(), Some(64));
+}
+
+#[test]
 fn fetches_the_package_lists_where_they_are_missing_and_not_otherwise() {
     let computer = Computer::complete();
     computer.apt("", "[ -e $STATE/updated ] || exit 100").without(&["mmdebstrap"]);

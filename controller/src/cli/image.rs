@@ -5,9 +5,10 @@ use crate::conductor::Interrupt;
 use crate::error::{Context, Result};
 use crate::image::vagrant::{self, Added};
 use crate::report::terminal::Progress as Screen;
-use crate::{image, report};
+use crate::{embedded, image, report};
 use clap::Subcommand;
 use serde::Serialize;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -48,6 +49,12 @@ enum Verb {
         #[arg(long)]
         no_add: bool,
     },
+    /// Write the guest programs and the witness into a folder, for machines of another image
+    Programs {
+        /// The folder; it is made if it is missing
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
     /// List the images in the cache
     List {
         /// How the list is written
@@ -77,6 +84,7 @@ pub(super) fn run(args: &ImageArgs) -> Result<ExitCode> {
             output::text(&format!("{} {what}: Linux {}\n{}", image.key, image.kernel_release, image.lock.display()))?;
         }
         Verb::Box { kernel, out, no_add } => make_box(kernel, out.as_deref(), !no_add)?,
+        Verb::Programs { folder } => write_programs(folder)?,
         Verb::List { format } => {
             let rows: Vec<Row> = image::list()?.into_iter().map(Row::from).collect();
             match format {
@@ -130,6 +138,19 @@ fn make_box(suite: &str, out: Option<&Path>, add: bool) -> Result<()> {
         }
     });
     output::text(&text)
+}
+
+/// Writes the programs that the controller carries, as files that can be executed.
+fn write_programs(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).usage(|| format!("cannot make {}", folder.display()))?;
+    for name in embedded::guest_programs() {
+        let file = folder.join(name);
+        let cannot = || format!("cannot write {}", file.display());
+        std::fs::write(&file, embedded::guest_program(name).unwrap_or_default()).usage(cannot)?;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).usage(cannot)?;
+        output::text(&file.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// Copies a file to one that must not exist.

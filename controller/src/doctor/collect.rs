@@ -1,6 +1,7 @@
 //! Looking at the host. Thin: what needs thought is a function of a text, and tested on texts.
 
 use super::facts::{Acceleration, Cache, CachedImage, Facts, Program, System, Terminal, Trouble, User};
+use super::vagrant;
 use crate::error::Result;
 use crate::image::{self, Spec};
 use crate::machine::qemu::lockstep::{PROBE_PATIENCE, probe};
@@ -31,6 +32,7 @@ impl Facts {
             lacking: lacking(),
             cache: cache(),
             images: images(),
+            vagrant: find("vagrant").map(|_| vagrant::look(user.root)),
             terminal: terminal(),
             user,
         }
@@ -133,7 +135,7 @@ fn lacking() -> Vec<(&'static str, &'static str)> {
 }
 
 /// An executable of this name on the `PATH`, or where Debian keeps what an ordinary user's `PATH` lacks.
-fn find(name: &str) -> Option<PathBuf> {
+pub(super) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     folders.map(|folder| folder.join(name)).find(|file| file.is_file() && access(file, AccessFlags::X_OK).is_ok())

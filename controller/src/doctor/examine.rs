@@ -1,6 +1,6 @@
 //! The judgement: facts in, findings out.
 
-use super::facts::{Acceleration, CachedImage, Facts, Program, System, Trouble};
+use super::facts::{Acceleration, CachedImage, Facts, Libvirt, Program, System, Trouble};
 use super::{Diagnosis, Finding, State};
 use crate::image;
 use crate::machine::qemu::Kvm;
@@ -35,6 +35,8 @@ pub fn examine(facts: &Facts) -> Diagnosis {
         image_tools(facts),
         cache(facts),
         images(facts),
+        vagrant(facts),
+        libvirt(facts),
         terminal(facts),
     ];
     Diagnosis { ready: findings.iter().all(|finding| finding.state != State::Missing), findings }
@@ -208,6 +210,49 @@ fn images(facts: &Facts) -> Finding {
     }
     let list: Vec<String> = images.iter().map(|image| format!("{} ({} MiB)", image.suite, image.size)).collect();
     ok("images", format!("intact images: {}", list.join(", ")))
+}
+
+fn vagrant(facts: &Facts) -> Finding {
+    const ID: &str = "vagrant";
+    let Some(vagrant) = &facts.vagrant else {
+        let fact = "Vagrant is not here; only machines made by Vagrant need it";
+        return Finding {
+            id: ID,
+            state: State::Ok,
+            fact: fact.to_owned(),
+            mend: Some("./lab setup vagrant".to_owned()),
+        };
+    };
+    match (&vagrant.version, &vagrant.plugin) {
+        (Err(trouble), _) => trouble_found(ID, State::Warning, trouble),
+        (Ok(version), None) => found(
+            ID,
+            State::Warning,
+            format!("Vagrant {version} has no plugin vagrant-libvirt, which makes machines with libvirt"),
+            install(facts, "vagrant-libvirt"),
+        ),
+        (Ok(version), Some(plugin)) => ok(ID, format!("Vagrant {version} with vagrant-libvirt {plugin}")),
+    }
+}
+
+fn libvirt(facts: &Facts) -> Finding {
+    const ID: &str = "libvirt";
+    let Some(vagrant) = &facts.vagrant else {
+        return ok(ID, "libvirt is not asked: only machines made by Vagrant need it");
+    };
+    let uri = vagrant.uri;
+    match &vagrant.libvirt {
+        Err(trouble) => trouble_found(ID, State::Warning, trouble),
+        Ok(Libvirt { version, qemu: None }) => found(
+            ID,
+            State::Warning,
+            format!("libvirt {version} at {uri} finds no QEMU that it can use"),
+            install(facts, "qemu-system-x86"),
+        ),
+        Ok(Libvirt { version, qemu: Some(qemu) }) => {
+            ok(ID, format!("libvirt {version} answers at {uri}, and would run QEMU {qemu}"))
+        }
+    }
 }
 
 fn terminal(facts: &Facts) -> Finding {

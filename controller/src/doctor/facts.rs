@@ -25,8 +25,32 @@ pub struct Facts {
     pub cache: Cache,
     /// The images there; an error where they cannot be listed.
     pub images: Result<Vec<CachedImage>, Trouble>,
+    /// Vagrant, where it is there; runs on the controller's own machines need none.
+    pub vagrant: Option<Vagrant>,
     /// Where the story is shown.
     pub terminal: Terminal,
+}
+
+/// Vagrant and what it makes machines with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vagrant {
+    /// Its version; an error where it does not say it.
+    pub version: Result<String, Trouble>,
+    /// The version of its plugin vagrant-libvirt; none where it has no such plugin.
+    pub plugin: Option<String>,
+    /// Where libvirt is asked: `qemu:///session`, for root `qemu:///system`.
+    pub uri: &'static str,
+    /// What libvirt there says of itself.
+    pub libvirt: Result<Libvirt, Trouble>,
+}
+
+/// A libvirt that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Libvirt {
+    /// Its version.
+    pub version: String,
+    /// The version of the QEMU that it would run; none where it finds none that it can use.
+    pub qemu: Option<String>,
 }
 
 /// The computer and its operating system.

@@ -4,7 +4,7 @@
 //! judgement is tested on hosts that nobody has to own.
 //!
 //! Exception: what is missing for building an image is no obstacle while an intact image is in the cache; it is
-//! a warning then.
+//! a warning then. Vagrant is nobody's obstacle: where it is lacking, that is as it should be; where it cannot be used, a warning.
 //!
 //! The JSON of a [`Diagnosis`] is a public interface: `{"ready": bool, "findings": [{"id", "state", "fact", "mend"}]}`,
 //! where `state` is `ok`, `warning` or `missing`, `fact` is a sentence without full stop, and `mend` is what to type or
@@ -15,16 +15,17 @@ mod examine;
 mod facts;
 #[cfg(test)]
 mod tests;
+mod vagrant;
 
 pub use collect::{available_memory, total_memory};
 pub use examine::examine;
-pub use facts::{Acceleration, Cache, CachedImage, Facts, Program, System, Terminal, Trouble, User};
+pub use facts::{Acceleration, Cache, CachedImage, Facts, Libvirt, Program, System, Terminal, Trouble, User, Vagrant};
 
 use serde::Serialize;
 use std::fmt;
 
 /// What is examined, in this order.
-pub const IDS: [&str; 11] = [
+pub const IDS: [&str; 13] = [
     "system",
     "cores",
     "memory",
@@ -35,6 +36,8 @@ pub const IDS: [&str; 11] = [
     "image-tools",
     "cache",
     "images",
+    "vagrant",
+    "libvirt",
     "terminal",
 ];
 

@@ -29,6 +29,12 @@ fn good() -> Facts {
             file_system: Some("ext4".to_owned()),
         },
         images: Ok(vec![image("trixie")]),
+        vagrant: Some(Vagrant {
+            version: Ok("2.3.4".to_owned()),
+            plugin: Some("0.11.2".to_owned()),
+            uri: "qemu:///session",
+            libvirt: Ok(Libvirt { version: "9.0.0".to_owned(), qemu: Some("7.2.22".to_owned()) }),
+        }),
         terminal: Terminal { columns: Some(120), colour: true, unicode: true },
     }
 }
@@ -198,6 +204,49 @@ fn images_are_listed_and_damaged_ones_named() {
     };
     let mend = "controller image remove bookworm";
     assert_found("images", damaged, State::Warning, "image bookworm is damaged: disk.img is cut short", mend);
+}
+
+/// The good host's Vagrant after this change.
+fn with_vagrant(change: impl FnOnce(&mut Vagrant)) -> impl FnOnce(&mut Facts) {
+    |facts| change(facts.vagrant.as_mut().unwrap())
+}
+
+#[test]
+fn a_host_without_vagrant_is_as_it_should_be() {
+    assert_found("vagrant", |f| f.vagrant = None, State::Ok, "is not here", "./lab setup vagrant");
+    assert_found("libvirt", |f| f.vagrant = None, State::Ok, "not asked", "");
+}
+
+#[test]
+fn a_vagrant_that_cannot_make_machines_is_a_warning_that_says_what_helps() {
+    let fact = "Vagrant 2.3.4 with vagrant-libvirt 0.11.2";
+    assert_found("vagrant", |_| (), State::Ok, fact, "");
+    let mend = "sudo apt-get install --no-install-recommends vagrant-libvirt";
+    assert_found("vagrant", with_vagrant(|v| v.plugin = None), State::Warning, "has no plugin", mend);
+    let trouble = || Trouble { fact: "it does not work".to_owned(), help: Some("do this".to_owned()) };
+    assert_found("vagrant", with_vagrant(|v| v.version = Err(trouble())), State::Warning, "not work", "do this");
+    assert_found("libvirt", with_vagrant(|v| v.libvirt = Err(trouble())), State::Warning, "not work", "do this");
+    let fact = "libvirt 9.0.0 answers at qemu:///session, and would run QEMU 7.2.22";
+    assert_found("libvirt", |_| (), State::Ok, fact, "");
+    let no_qemu = with_vagrant(|v| v.libvirt.as_mut().unwrap().qemu = None);
+    assert_found(
+        "libvirt",
+        no_qemu,
+        State::Warning,
+        "finds no QEMU",
+        "install --no-install-recommends qemu-system-x86",
+    );
+}
+
+#[test]
+fn reads_what_vagrant_and_virsh_print() {
+    let listed = "vagrant-libvirt (0.11.2, system)\nother (1.0, global)\n";
+    assert_eq!(super::vagrant::plugin(listed).unwrap(), "0.11.2");
+    assert_eq!(super::vagrant::plugin("No plugins installed.\n"), None);
+    let version = "Compiled against library: libvirt 9.0.0\nUsing library: libvirt 9.0.1\nUsing API: QEMU 9.0.0\n\
+        Running hypervisor: QEMU 7.2.22\n";
+    assert_eq!(super::vagrant::after(version, "Using library: libvirt ").unwrap(), "9.0.1");
+    assert_eq!(super::vagrant::after(version, "Running hypervisor: QEMU ").unwrap(), "7.2.22");
 }
 
 #[test]

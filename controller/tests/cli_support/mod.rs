@@ -13,8 +13,20 @@ const BASIC: [&str; 18] = [
 ];
 
 /// The commands by which `lab` sees that a package is there.
-pub(crate) const TOOLS: [&str; 10] =
-    ["gcc", "pkg-config", "qemu-system-x86_64", "qemu-img", "mmdebstrap", "xz", "zstd", "lz4", "cargo", "rustc"];
+pub(crate) const TOOLS: [&str; 12] = [
+    "gcc",
+    "pkg-config",
+    "qemu-system-x86_64",
+    "qemu-img",
+    "mmdebstrap",
+    "xz",
+    "zstd",
+    "lz4",
+    "cargo",
+    "rustc",
+    "vagrant",
+    "virsh",
+];
 
 pub(crate) struct Computer {
     folder: tempfile::TempDir,
