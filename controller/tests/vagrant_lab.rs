@@ -8,16 +8,21 @@ use sha2::{Digest, Sha256};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const FILES: [&str; 4] = ["Vagrantfile", "lab.rb", "provision", "user_network.rb"];
+
+/// One lab at a time: a daemon that one has started is ended with it.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// A lab in a folder of its own. Dropped, it is gone, whatever happened.
 struct Lab {
     folder: tempfile::TempDir,
     box_name: &'static str,
     first_port: u16,
-    daemon: Option<Child>,
+    daemons: Vec<Child>,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Lab {
@@ -26,14 +31,14 @@ impl Lab {
     }
 
     fn of(box_name: &'static str) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::Builder::new().prefix("deadpeer-vagrant-").tempdir_in("/var/tmp").unwrap();
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vagrant");
         std::fs::create_dir(folder.path().join("lab")).unwrap();
         for file in FILES {
             std::fs::copy(sources.join(file), folder.path().join("lab").join(file)).unwrap();
         }
-        let daemon = daemon();
-        Self { folder, box_name, first_port: ports(), daemon }
+        Self { folder, box_name, first_port: ports(), daemons: daemons(), _turn: turn }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -100,7 +105,8 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         let _ = self.command("vagrant").args(["destroy", "-f"]).output();
-        if let Some(daemon) = &mut self.daemon {
+        // The one that was started last is ended first.
+        for daemon in self.daemons.iter_mut().rev() {
             let _ = Command::new("kill").arg(daemon.id().to_string()).status();
             let _ = daemon.wait();
         }
@@ -123,19 +129,23 @@ fn libvirt_answers() -> bool {
     Command::new("virsh").args(["--connect", uri(), "uri"]).output().unwrap().status.success()
 }
 
-/// Root's daemon, where none answers; an ordinary user's starts by itself, and ends by itself.
-fn daemon() -> Option<Child> {
+/// Root's daemons, where none answers; an ordinary user's start by themselves, and end by themselves.
+fn daemons() -> Vec<Child> {
     if libvirt_answers() {
-        return None;
+        return Vec::new();
     }
-    let quiet = || Stdio::null();
-    let daemon = Command::new("/usr/sbin/libvirtd").stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().unwrap();
+    let start = |name: &str| {
+        let mut daemon = Command::new(Path::new("/usr/sbin").join(name));
+        daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    // libvirtd starts no virtlogd for root: systemd would.
+    let daemons = ["virtlogd", "libvirtd"].map(start).into();
     let until = Instant::now() + Duration::from_secs(30);
     while !libvirt_answers() {
         assert!(Instant::now() < until, "libvirtd does not answer");
         std::thread::sleep(Duration::from_millis(200));
     }
-    Some(daemon)
+    daemons
 }
 
 /// The first of twenty ports in a row that are free now.
