@@ -133,7 +133,7 @@ mod tests {
     fn the_vagrantfile_is_filled_in() {
         let text = vagrantfile();
         assert!(!text.contains('@'), "{text}");
-        assert!(text.contains("cmd_line = \"console=ttyS0 TERM=dumb quiet panic=0 mitigations=off cryptomgr.notests init=/run/deadpeer/first\""));
+        assert!(text.contains(&format!("cmd_line = \"{}\"", with_init("/run/deadpeer/first", Clock::Kvm))), "{text}");
         assert!(text.contains("no_timer_check init=/run/deadpeer/first\"") && text.contains("deadpeer.probe\""));
     }
 

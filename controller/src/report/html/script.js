@@ -19,7 +19,11 @@
     panel.hidden = false;
   };
   const marked = (event) => event.target.closest("[data-e]");
-  document.addEventListener("mouseover", (event) => show(marked(event)));
+  // Only where the mouse moves itself: a page that scrolls under it brings no mark back that Escape put away.
+  let over = null;
+  document.addEventListener("mousemove", (event) => {
+    if (over !== (over = marked(event))) show(over);
+  });
   document.addEventListener("focusin", (event) => show(marked(event)));
   panel.querySelector("button").addEventListener("click", () => (panel.hidden = true));
 
