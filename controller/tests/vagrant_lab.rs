@@ -239,7 +239,6 @@ fn a_port_that_somebody_has_is_named() {
 }
 
 #[test]
-#[ignore = "packs a Debian with a boot loader and boots it twice, which takes many minutes without KVM: cargo test --test vagrant_lab -- --ignored"]
 fn a_debian_of_somebody_elses_making_is_set_up_over_ssh_by_the_same_vagrantfile() {
     if !vagrant_is_here() {
         return;
