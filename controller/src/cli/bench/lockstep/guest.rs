@@ -8,6 +8,7 @@ use crate::process::{self, Child};
 use crate::time::lockstep::{Delivery, Lockstep, PATIENCE, Sent, Wire};
 use crate::timeline::LabTime;
 use command_fds::CommandFdExt;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -107,7 +108,9 @@ impl Bench {
             let board = self.board(number, append, theirs.as_raw_fd());
             let mut command = self.command(arguments(&board))?;
             command.stdout(Stdio::null()).preserved_fds(vec![theirs]);
-            running.push(Machine { _child: process::spawn(command, |_| ())?, console: self.console(number) });
+            let child = process::spawn(command, |_| ())?;
+            let (read, idle) = (Cell::default(), Cell::default());
+            running.push(Machine { _child: child, console: self.console(number), read, idle });
             lockstep.join(&board.name, ours, Duration::ZERO)?;
         }
         let mut booted = None;
@@ -117,7 +120,7 @@ impl Bench {
                 return Err(self.ended());
             }
             gone += u8::try_from(lockstep.advance(END, &mut NoWire)?.len()).unwrap_or(u8::MAX);
-            if booted.is_none() && running.iter().all(|machine| machine.says(deadpeer_guest::IDLE)) {
+            if booted.is_none() && running.iter().all(Machine::is_idle) {
                 booted = Some((began.elapsed(), lockstep.now(), lockstep.boundaries()));
             }
         }
@@ -174,12 +177,19 @@ struct Machine {
     /// Kept for its drop, which ends it.
     _child: Child,
     console: PathBuf,
+    /// How long the console's file was when it was read last.
+    read: Cell<u64>,
+    idle: Cell<bool>,
 }
 
 impl Machine {
-    /// Whether its console says so on a line of its own.
-    fn says(&self, what: &str) -> bool {
-        says(&self.console, what)
+    /// Whether its console says that it is idle. This is asked at each boundary, so a file that has not grown is not read.
+    fn is_idle(&self) -> bool {
+        let length = self.console.metadata().map_or(0, |file| file.len());
+        if !self.idle.get() && length != self.read.replace(length) {
+            self.idle.set(says(&self.console, deadpeer_guest::IDLE));
+        }
+        self.idle.get()
     }
 }
 
