@@ -17,6 +17,7 @@ mod console;
 pub mod qemu;
 mod qmp;
 mod recordings;
+mod teller;
 pub mod vagrant;
 
 pub use accelerator::{Accelerator, Choice};

@@ -2,9 +2,10 @@
 //! three threads, and this is where they meet.
 
 use crate::error::{Context, Result};
-use crate::machine::{console, qmp};
+use crate::machine::qmp;
+use crate::machine::teller::{Said, Teller};
 use crate::process::Change;
-use crate::timeline::{Ended, LabTime, MachineEvent, Recorder, What};
+use crate::timeline::{Ended, LabTime, MachineEvent, Recorder};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -21,8 +22,7 @@ const WORDS_SHOWN: u64 = 4000;
 /// What is known of one QEMU process.
 #[derive(Debug)]
 pub(super) struct Watch {
-    host: String,
-    recorder: Recorder,
+    teller: Teller,
     pid_file: PathBuf,
     stderr: File,
     state: Mutex<State>,
@@ -47,52 +47,47 @@ struct State {
 
 impl Watch {
     pub(super) fn new(host: &str, recorder: Recorder, pid_file: PathBuf, stderr: File) -> Self {
-        let state = Mutex::default();
-        Self { host: host.to_owned(), recorder, pid_file, stderr, state, changed: Condvar::new() }
+        let teller = Teller { host: host.to_owned(), recorder };
+        Self { teller, pid_file, stderr, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// The process is there: leaves its pid in the run's folder, and tells.
     pub(super) fn started(&self, pid: u32) -> Result<()> {
-        self.note(MachineEvent::PoweredOn { pid: Some(pid) });
+        self.teller.note(MachineEvent::PoweredOn { pid: Some(pid) });
         std::fs::write(&self.pid_file, format!("{pid}\n"))
             .broken(|| format!("cannot write {}", self.pid_file.display()))
     }
 
     /// A line came on the console.
     pub(super) fn on_line(&self, line: &str) {
-        if let Some(event) = console::told(line) {
-            self.note(event);
-        }
+        self.teller.on_line(line);
     }
 
     /// QEMU told of something.
     pub(super) fn on_qmp(&self, event: &qmp::Event) {
-        let reason = event.text("reason").unwrap_or("unknown").to_owned();
-        match event.name.as_str() {
-            "RESET" => self.note(MachineEvent::Reset { reason }),
-            // Any other reason (a signal, the end of QEMU itself) is not the guest's doing: that is told as its death.
-            "SHUTDOWN" if reason.starts_with("guest-") => {
+        match self.teller.on_qmp(event) {
+            Said::ShutDown(reason) => {
                 self.state().shut_down = Some(reason.clone());
-                self.note(MachineEvent::ShutDown { reason });
+                self.teller.note(MachineEvent::ShutDown { reason });
             }
-            "SHUTDOWN" => self.complain(format!("QEMU is shutting down: {reason}")),
+            Said::Ending(reason) => self.complain(format!("QEMU is shutting down: {reason}")),
             // QEMU stops the guest when it cannot go on: a full disk, an accelerator that gave up.
-            "STOP" => {
+            Said::Stopped => {
                 self.complain("QEMU stopped the guest".to_owned());
-                self.note(MachineEvent::Stopped);
+                self.teller.note(MachineEvent::Stopped);
             }
-            "BLOCK_IO_ERROR" => self.complain(format!("disk error: {reason}")),
-            _ => tracing::debug!(host = self.host, event = event.name, "QMP event"),
+            Said::Complaint(what) => self.complain(what),
+            Said::Nothing => {}
         }
     }
 
     /// The process did something. `heard` are disconnected when its console and its QMP connection are read to the end.
     pub(super) fn on_change(&self, change: Change, heard: &[Receiver<()>]) {
-        let at = self.recorder.clock().now();
+        let at = self.teller.recorder.clock().now();
         match change {
             Change::Stopped => {
                 self.state().stopped = true;
-                self.note_at(at, MachineEvent::Stopped);
+                self.teller.note_at(at, MachineEvent::Stopped);
             }
             Change::Continued => self.state().stopped = false,
             Change::Ended(how) => {
@@ -113,9 +108,9 @@ impl Watch {
         if state.shut_down.is_some() && expected {
             // Told already, as what it was: the guest's own doing.
         } else if state.power_cut {
-            self.note_at(at, MachineEvent::PoweredOff { how, domain: None });
+            self.teller.note_at(at, MachineEvent::PoweredOff { how, domain: None });
         } else {
-            self.note_at(at, MachineEvent::Died { how, words: self.words() });
+            self.teller.note_at(at, MachineEvent::Died { how, words: self.words() });
         }
         state.told = true;
         self.changed.notify_all();
@@ -175,16 +170,8 @@ impl Watch {
     }
 
     fn complain(&self, what: String) {
-        tracing::warn!(host = self.host, "{what}");
+        tracing::warn!(host = self.teller.host, "{what}");
         self.state().complaints.push(what);
-    }
-
-    fn note(&self, event: MachineEvent) {
-        self.note_at(self.recorder.clock().now(), event);
-    }
-
-    fn note_at(&self, at: LabTime, event: MachineEvent) {
-        self.recorder.note_at(at, What::Machine { host: self.host.clone(), event });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -3,8 +3,9 @@
 
 use super::virsh::{DESTROYED, Virsh};
 use crate::error::{Context, Result};
-use crate::machine::{console, qmp};
-use crate::timeline::{Ended, LabTime, MachineEvent, Recorder, What};
+use crate::machine::qmp;
+use crate::machine::teller::{Said, Teller};
+use crate::timeline::{Ended, LabTime, MachineEvent, Recorder};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -26,10 +27,9 @@ const WORDS_SHOWN: usize = 2000;
 /// What is known of one QEMU process.
 #[derive(Debug)]
 pub(super) struct Watch {
-    host: String,
+    teller: Teller,
     domain: String,
     pid: u32,
-    recorder: Recorder,
     pid_file: PathBuf,
     state: Mutex<State>,
     changed: Condvar,
@@ -53,45 +53,42 @@ struct State {
 
 impl Watch {
     pub(super) fn new(host: &str, domain: &str, pid: u32, recorder: Recorder, pid_file: PathBuf) -> Self {
-        let (host, domain, state) = (host.to_owned(), domain.to_owned(), Mutex::default());
-        Self { host, domain, pid, recorder, pid_file, state, changed: Condvar::new() }
+        let teller = Teller { host: host.to_owned(), recorder };
+        let (domain, state) = (domain.to_owned(), Mutex::default());
+        Self { teller, domain, pid, pid_file, state, changed: Condvar::new() }
     }
 
     /// The process is there: leaves its pid in the run's folder, and tells.
     pub(super) fn started(&self) -> Result<()> {
-        self.note(MachineEvent::PoweredOn { pid: Some(self.pid) });
+        self.teller.note(MachineEvent::PoweredOn { pid: Some(self.pid) });
         fs::write(&self.pid_file, format!("{}\n", self.pid))
             .broken(|| format!("cannot write {}", self.pid_file.display()))
     }
 
     /// A line came on the console.
     pub(super) fn on_line(&self, line: &str) {
-        if let Some(event) = console::told(line) {
-            self.note(event);
-        }
+        self.teller.on_line(line);
     }
 
     /// QEMU told of something. libvirt has it stop when its guest has shut down, and when a signal ends it.
     pub(super) fn on_qmp(&self, event: &qmp::Event) {
-        let reason = event.text("reason").unwrap_or("unknown").to_owned();
-        match event.name.as_str() {
-            "RESET" => self.note(MachineEvent::Reset { reason }),
-            "SHUTDOWN" if reason.starts_with("guest-") => {
+        match self.teller.on_qmp(event) {
+            Said::ShutDown(reason) => {
                 self.state().shut_down = Some(reason.clone());
-                self.note(MachineEvent::ShutDown { reason });
+                self.teller.note(MachineEvent::ShutDown { reason });
             }
-            "SHUTDOWN" if reason == "host-signal" => self.state().signalled = true,
-            "SHUTDOWN" => self.complain(format!("QEMU is shutting down: {reason}")),
-            "STOP" => {
+            Said::Ending(reason) if reason == "host-signal" => self.state().signalled = true,
+            Said::Ending(reason) => self.complain(format!("QEMU is shutting down: {reason}")),
+            Said::Stopped => {
                 let state = self.state();
                 if state.shut_down.is_none() && !state.signalled {
                     drop(state);
                     self.complain("QEMU stopped the guest".to_owned());
-                    self.note(MachineEvent::Stopped);
+                    self.teller.note(MachineEvent::Stopped);
                 }
             }
-            "BLOCK_IO_ERROR" => self.complain(format!("disk error: {reason}")),
-            _ => tracing::debug!(host = self.host, event = event.name, "QMP event"),
+            Said::Complaint(what) => self.complain(what),
+            Said::Nothing => {}
         }
     }
 
@@ -101,10 +98,10 @@ impl Watch {
             let stopped = process_state(self.pid) == Some('T');
             let before = std::mem::replace(&mut self.state().stopped, stopped);
             if stopped && !before {
-                self.note(MachineEvent::Stopped);
+                self.teller.note(MachineEvent::Stopped);
             }
         }
-        let at = self.recorder.clock().now();
+        let at = self.teller.recorder.clock().now();
         let _ = console.recv_timeout(LAST_WORDS);
         let until = Instant::now() + DEATH;
         while is_alive(self.pid) && Instant::now() < until {
@@ -131,10 +128,10 @@ impl Watch {
             // Told already, as what it was: the guest's own doing.
         } else if state.power_cut && gone && standing == DESTROYED {
             let how = ended_by(state.signalled);
-            self.note_at(at, MachineEvent::PoweredOff { how, domain: Some(standing.clone()) });
+            self.teller.note_at(at, MachineEvent::PoweredOff { how, domain: Some(standing.clone()) });
         } else {
             let how = Ended::Lost(format!("libvirt says: {standing}"));
-            self.note_at(at, MachineEvent::Died { how, words: self.words() });
+            self.teller.note_at(at, MachineEvent::Died { how, words: self.words() });
         }
         state.ended = Some(standing);
         self.changed.notify_all();
@@ -191,16 +188,8 @@ impl Watch {
     }
 
     fn complain(&self, what: String) {
-        tracing::warn!(host = self.host, "{what}");
+        tracing::warn!(host = self.teller.host, "{what}");
         self.state().complaints.push(what);
-    }
-
-    fn note(&self, event: MachineEvent) {
-        self.note_at(self.recorder.clock().now(), event);
-    }
-
-    fn note_at(&self, at: LabTime, event: MachineEvent) {
-        self.recorder.note_at(at, What::Machine { host: self.host.clone(), event });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

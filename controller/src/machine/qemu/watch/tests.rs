@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::timeline::What;
 use crate::timeline::{Clock, Event};
 use serde_json::json;
 use std::io::Write;
