@@ -16,6 +16,7 @@
 mod boxes;
 mod find;
 mod life;
+mod place;
 mod ports;
 mod project;
 mod remains;

@@ -7,16 +7,15 @@
 //! next lab that is the same takes it, gives every machine a fresh disk and starts them without Vagrant.
 
 use super::find::Info;
-use super::remains::{self, Guard, Remains, sweep, take};
+use super::remains::{Guard, Remains, sweep};
 use super::vagrantfile::{HostPlan, Plan, vagrantfile};
-use super::{ports, up};
+use super::{place, ports, up};
 use crate::cache::remove_folder;
 use crate::error::{Context, Error, Result};
 use crate::machine::qemu;
 use crate::process;
 use crate::timeline::Ended;
 use nix::fcntl::Flock;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
@@ -30,9 +29,6 @@ use std::time::Duration;
 
 /// The longest path of a Unix socket (unix(7)), with the zero at its end.
 const LONGEST_SOCKET: usize = 108;
-
-/// How many labs that are the same may be kept.
-const KEPT_AT_MOST: u32 = 16;
 
 /// How long qemu-img may take; it writes 200 KB.
 const DISK_WITHIN: Duration = Duration::from_secs(60);
@@ -86,10 +82,10 @@ impl Project {
     /// # Errors
     /// The folder cannot be made, a box is missing, a port is in use, or libvirt does not do its part.
     pub fn prepare(config: Config) -> Result<Self> {
-        let base = base(&config.info)?;
+        let base = place::base(&config.info)?;
         sweep(&base);
         super::boxes::present(&config.plan)?;
-        let (folder, name, lock) = if config.keep { kept(&base, &config.plan)? } else { fresh(&base)? };
+        let (folder, name, lock) = if config.keep { place::kept(&base, &config.plan)? } else { place::fresh(&base)? };
         let mut plan = Plan {
             folder: folder.clone(),
             prefix: format!("deadpeer-{name}-"),
@@ -337,54 +333,6 @@ impl Drop for Project {
 
 fn own<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
     it.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The folder of all projects. Root's must be one that QEMU's user can get to.
-fn base(info: &Info) -> Result<PathBuf> {
-    let path = remains::base(info.owner.is_some())?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if !path.to_string_lossy().chars().all(plain) {
-        return Err(Error::usage(format!("the provider vagrant cannot use the folder {}", path.display()))
-            .detail("In its name are characters that libvirt's plugin does not pass on as they are.")
-            .help("Set XDG_CACHE_HOME to a folder whose path has letters, digits and ._-+ only."));
-    }
-    DirBuilder::new().recursive(true).mode(0o711).create(&path).broken(|| format!("cannot make {}", path.display()))?;
-    Ok(path)
-}
-
-type Place = (PathBuf, String, Flock<File>);
-
-/// A folder for one lab.
-fn fresh(base: &Path) -> Result<Place> {
-    loop {
-        let name = format!("{:08x}", rand_core::RngCore::next_u32(&mut rand_core::OsRng));
-        if let Some(lock) = furnished(&base.join(&name))? {
-            return Ok((base.join(&name), name, lock));
-        }
-    }
-}
-
-/// The folder of a lab that was kept, or will be: the first that nobody has.
-fn kept(base: &Path, plan: &Plan) -> Result<Place> {
-    let digest = Sha256::digest(format!("{plan:?}"));
-    let key: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-    for number in 1..=KEPT_AT_MOST {
-        let name = format!("kept-{key}-{number}");
-        if let Some(lock) = furnished(&base.join(&name))? {
-            return Ok((base.join(&name), name, lock));
-        }
-    }
-    Err(Error::broken(format!("{KEPT_AT_MOST} labs that are the same are running, and all are to be kept")))
-}
-
-/// A folder with a lock that is ours; none if somebody else has it.
-fn furnished(folder: &Path) -> Result<Option<Flock<File>>> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .broken(|| format!("cannot make {}", folder.display()))?;
-    take(folder)
 }
 
 /// The sockets at which the controller listens have names that are short enough.
