@@ -126,9 +126,9 @@ void channel_add(int64_t at, uint32_t line, const uint8_t *bytes, uint32_t lengt
     out.items++;
 }
 
-void channel_report(int64_t now, int64_t next, uint32_t unread, bool last)
+void channel_report(int64_t now, int64_t next, uint32_t unread, bool last, int64_t stood)
 {
-    struct report report = { now, next, out.items, (uint32_t)(out.size - sizeof report), unread, last };
+    struct report report = { now, next, out.items, (uint32_t)(out.size - sizeof report), unread, last, stood };
     ending = last;
     memcpy(out.bytes, &report, sizeof report);
     send_all(out.bytes, out.size);

@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "channel.h"
 #include "ports.h"
@@ -16,8 +17,10 @@
 #include "say.h"
 
 static QEMUTimer *boundary;
-static bool prepared, paused;
+static bool prepared, paused, over;
+static int64_t granted; /* the boundary to which the machine runs */
 static CondWait *sleep_until_woken;
+static int64_t stood; /* still, at the last boundary, in nanoseconds of the computer's time */
 
 /* The earliest time at which this machine does anything by itself. Neither timer of ours counts: the boundary's is not set
  * while it fires, and what is to be delivered is known to the coordinator. */
@@ -30,9 +33,27 @@ static int64_t next_event(int64_t now)
     return wait < 0 || wait > INT64_MAX - now ? INT64_MAX : now + wait;
 }
 
+/* The guest has switched itself off: what it sent since the last boundary is still told. When QEMU's main loop comes round to ending it
+ * is chance; that it ends at the boundary to which it ran is not. */
+static void report_last(int64_t now)
+{
+    if (!over) {
+        over = true;
+        channel_report(now > granted ? now : granted, INT64_MAX, 0, true, stood);
+    }
+}
+
+static int64_t computers_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static void at_boundary(void *unused)
 {
     (void)unused;
+    int64_t since = computers_time();
     if (!prepared) {
         /* This is before the first instruction: all devices are there, and none was used. */
         if (!ports_find()) {
@@ -43,7 +64,13 @@ static void at_boundary(void *unused)
         prepared = true;
     }
     int64_t now = qemu.qemu_clock_get_ns(CLOCK_VIRTUAL);
-    channel_report(now, next_event(now), ports_unread(), false);
+    if (qemu.qemu_shutdown_requested_get() || !qemu.runstate_is_running()) {
+        /* The main loop has yet to end it, or is about to: it goes no further. */
+        report_last(now);
+        qemu.qmp_stop(NULL);
+        return;
+    }
+    channel_report(now, next_event(now), ports_unread(), false, stood);
     const uint8_t *items;
     const struct grant *grant = channel_await(&items);
     if (grant->what == GRANT_PAUSE) {
@@ -58,7 +85,9 @@ static void at_boundary(void *unused)
         give_up("granted until %lld, which is past: now %lld", (long long)grant->until, (long long)now);
     }
     ports_take(grant, items, now);
-    qemu.timer_mod_ns(boundary, grant->until);
+    granted = grant->until;
+    qemu.timer_mod_ns(boundary, granted);
+    stood = computers_time() - since;
 }
 
 /* A machine that was paused at a boundary and goes on is at that boundary again, before its next instruction. */
@@ -98,13 +127,12 @@ static void on_wait(void *condition, void *mutex, const char *file, int line)
     }
 }
 
-/* The guest has switched itself off: what it sent since the last boundary is still told. A QEMU that ends before its machine ran has
- * nothing to tell. */
+/* A QEMU that ends before its machine ran has nothing to tell. */
 static void at_exit(plugin_id id, void *unused)
 {
     (void)id, (void)unused;
     if (prepared) {
-        channel_report(qemu.qemu_clock_get_ns(CLOCK_VIRTUAL), INT64_MAX, 0, true);
+        report_last(qemu.qemu_clock_get_ns(CLOCK_VIRTUAL));
     }
 }
 

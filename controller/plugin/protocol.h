@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define PROTOCOL_MAGIC "deadpeer"
 
 /* Bounds, the same on both sides. */
@@ -26,6 +26,7 @@ struct hello {
 struct report {
     int64_t now, next;
     uint32_t items, bytes, unread, last;
+    int64_t stood;
 };
 
 enum { GRANT_RUN = 0, GRANT_PAUSE = 1 };
@@ -40,7 +41,7 @@ struct item {
     uint32_t line, length;
 };
 
-_Static_assert(sizeof(struct hello) == 32 && sizeof(struct report) == 32, "no padding");
+_Static_assert(sizeof(struct hello) == 32 && sizeof(struct report) == 40, "no padding");
 _Static_assert(sizeof(struct grant) == 24 && sizeof(struct item) == 16, "no padding");
 
 #endif

@@ -47,6 +47,7 @@ typedef struct { /* qapi/control.json */
     X(void, qmp_stop, (void *error))                                    /* qapi-commands-misc.h */    \
     X(void *, qemu_add_vm_change_state_handler, (void (*)(void *, bool, int), void *)) /* runstate.h */ \
     X(int, qemu_shutdown_requested_get, (void))                         /* runstate.h */              \
+    X(bool, runstate_is_running, (void))                                /* runstate.h */              \
     X(bool, qemu_in_vcpu_thread, (void))                                /* qemu/main-loop.h */        \
     X(bool, all_cpu_threads_idle, (void))                               /* sysemu/cpus.h */           \
     X(void *, qemu_get_cpu, (int number))                               /* hw/core/cpu.h */           \

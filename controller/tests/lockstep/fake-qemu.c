@@ -50,6 +50,7 @@ void *qmp_query_version(void *error) { return error ? NULL : &version; }
 void qmp_stop(void *error) { (void)error; }
 void *qemu_add_vm_change_state_handler(void (*handler)(void *, bool, int), void *opaque) { return handler ? opaque : NULL; }
 int qemu_shutdown_requested_get(void) { return 0; }
+bool runstate_is_running(void) { return true; }
 bool qemu_in_vcpu_thread(void) { return true; }
 bool qemu_mutex_iothread_locked(void) { return true; }
 bool all_cpu_threads_idle(void) { return true; }

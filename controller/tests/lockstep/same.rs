@@ -3,6 +3,9 @@
 use crate::lab::{Cable, Lab, Qmp, guest, seconds};
 use crate::machine_support::Bench;
 use deadpeer::time::lockstep::{Departure, Port};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What the machines do: each by the name on its kernel's command line.
@@ -103,6 +106,52 @@ fn a_pause_is_exact_and_changes_nothing() {
     let without = run("without", false);
     assert!(without.contains("\n40 "), "{without}");
     assert_eq!(run("with", true), without);
+}
+
+/// Keeps all processors busy until it is dropped, and QEMU's main loop, which is to end a machine, from having a share of them.
+struct Crowd(Arc<AtomicBool>);
+
+impl Crowd {
+    fn around(qemu: u32) -> Self {
+        let done = Command::new("chrt").args(["--idle", "--pid", "0", &qemu.to_string()]).status().unwrap();
+        assert!(done.success());
+        let crowd = Self(Arc::default());
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
+            let over = Arc::clone(&crowd.0);
+            std::thread::spawn(move || while !over.load(Ordering::Relaxed) {});
+        }
+        crowd
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// However long QEMU takes to end after its guest has switched it off.
+#[test]
+fn a_guest_that_switches_itself_off_is_gone_at_the_same_boundary_in_every_run() {
+    let bench = Bench::new();
+    let guest = guest(&bench, "up; $B sleep 1; $B poweroff -f");
+    let run = |name: &str, crowded: bool| {
+        let mut lab = Lab::new(&bench, name);
+        let machine = lab.start(lab.board("client", &guest), None);
+        let mut cable = Cable { ends: vec![Port { machine, nic: 0 }], ..Cable::default() };
+        while !lab.console("client").contains("deadpeer: up") {
+            assert_eq!(lab.lockstep.advance(seconds(30), &mut cable).unwrap(), []);
+        }
+        let crowd = crowded.then(|| Crowd::around(lab.machines[0].0.pid()));
+        let gone = lab.run_to(seconds(30), &mut cable);
+        drop(crowd);
+        assert!(matches!(gone[..], [Departure { orderly: true, .. }]), "{gone:?}");
+        (gone[0].at, lab.lockstep.now())
+    };
+    let alone = run("alone", false);
+    for name in ["crowded", "crowded-again"] {
+        assert_eq!(run(name, true), alone);
+    }
 }
 
 #[test]

@@ -45,19 +45,25 @@ pub struct Bench {
 impl Bench {
     /// Starts `controller run` on this scenario text, with these arguments and environment beside it.
     pub fn start(scenario: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
-        Self { _turn: Some(turn()), ..Self::launch(scenario, arguments, environment) }
+        Self::start_under(&[], scenario, arguments, environment)
+    }
+
+    /// As [`Bench::start`], by another program: these words come before the controller's, and that one must become it (execve).
+    pub fn start_under(words: &[&str], scenario: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
+        Self { _turn: Some(turn()), ..Self::launch(words, scenario, arguments, environment) }
     }
 
     /// Starts another one while `_first` runs.
     pub fn start_beside(_first: &Bench, scenario: &str) -> Self {
-        Self::launch(scenario, &[], &[])
+        Self::launch(&[], scenario, &[], &[])
     }
 
-    fn launch(scenario: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
+    fn launch(words: &[&str], scenario: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("bench.yaml"), scenario).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_controller"));
-        command.args(["run", "bench.yaml", "--out", "run"]).args(arguments).current_dir(home.path());
+        let mut words = words.iter().chain([&env!("CARGO_BIN_EXE_controller")]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(["run", "bench.yaml", "--out", "run"]).args(arguments).current_dir(home.path());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, lines) = channel();

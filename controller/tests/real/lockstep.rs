@@ -2,6 +2,8 @@
 
 use crate::bench::{Bench, LONG, alive_with, scenario};
 use crate::own::{SCENARIO, Workshop, refused};
+use nix::errno::Errno;
+use nix::fcntl::posix_fallocate;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{File, OpenOptions};
@@ -189,6 +191,35 @@ fn a_controller_that_ends_while_it_saves_leaves_no_checkpoint() {
     }
     assert_eq!(short_run(&home).0, "saved");
     assert_eq!(whole(&folder).len(), 1);
+}
+
+/// The disk fills up while a machine is being saved: that is told, and the run goes on as if there were no checkpoints.
+#[test]
+fn a_disk_that_is_full_before_all_is_saved_costs_the_checkpoint_alone() {
+    const SIZE: &str = "size=1100m"; // somewhat more than must be free where a checkpoint is begun
+    const PIECE: u64 = 8 << 20;
+    let home = tempfile::tempdir().unwrap();
+    let folder = own_cache(&home);
+    std::fs::create_dir(&folder).unwrap();
+    let mount = format!("mount -t tmpfs -o {SIZE} none '{}' && exec \"$@\"", folder.display());
+    let words = ["unshare", "--map-root-user", "--mount", "sh", "-c", &mount, "sh"];
+    let bench = Bench::start_under(&words, &scenario(SHORT), &LOCKSTEP, &[("XDG_CACHE_HOME", home.path())]);
+    let inside = PathBuf::from(format!("/proc/{}/root{}", bench.pid(), folder.display()));
+    crate::bench::eventually("a machine that is being saved", || {
+        let entries = std::fs::read_dir(&inside).into_iter().flatten().flatten();
+        entries.into_iter().any(|it| it.path().join("client.state").exists())
+    });
+    let filler = File::create_new(inside.join("filler")).unwrap();
+    let fill = |piece: &u64| posix_fallocate(&filler, (piece * PIECE) as i64, PIECE as i64);
+    let full = (0..).map(|piece| fill(&piece)).find_map(Result::err).unwrap();
+    assert_eq!(full, Errno::ENOSPC);
+    let ending = bench.end();
+    assert_eq!(ending.status.code(), Some(0), "{}", ending.said);
+    assert_eq!(ending.result()["time"]["checkpoint"], serde_json::Value::Null);
+    let told = "no checkpoint of the lab was saved: ";
+    let line = ending.said.lines().find(|line| line.contains(told)).unwrap_or_else(|| panic!("{}", ending.said));
+    assert!(line.contains(".state: No space left on device"), "{line}");
+    ending.left_nothing();
 }
 
 /// The run's seed is what differs between two labs from one checkpoint.

@@ -24,6 +24,8 @@ pub(super) struct Member {
     /// The boundary on its own clock that was granted last.
     granted: Option<u64>,
     unread: u32,
+    /// How long it stood still at the boundary before the one at which it stands, in the computer's time.
+    stood: Duration,
 }
 
 /// What a machine does.
@@ -55,8 +57,8 @@ impl Member {
         socket.set_read_timeout(Some(patience)).broken(fact)?;
         socket.set_write_timeout(Some(patience)).broken(fact)?;
         let (name, hello) = (name.to_owned(), Hello::default());
-        let (stand, clock, granted, unread) = (Stand::UnderWay, None, None, 0);
-        let mut member = Self { name, socket, hello, later, patience, stand, clock, granted, unread };
+        let (stand, clock, granted, unread, stood) = (Stand::UnderWay, None, None, 0, Duration::ZERO);
+        let mut member = Self { name, socket, hello, later, patience, stand, clock, granted, unread, stood };
         let mut bytes = [0; HELLO];
         if !member.read(&mut bytes, "load its lockstep plugin")? {
             return Err(Error::broken(format!("QEMU of '{}' ended before its lockstep plugin greeted", member.name)));
@@ -79,6 +81,11 @@ impl Member {
     /// Bytes of serial input that are due and not taken.
     pub(super) fn unread(&self) -> u32 {
         self.unread
+    }
+
+    /// How long it stood still before it came to this boundary, in the computer's time.
+    pub(super) fn stood(&self) -> Duration {
+        self.stood
     }
 
     /// Waits for its report; none, if it stands at its boundary already. `lab` is the lab's clock, which a machine that reports for the
@@ -110,6 +117,7 @@ impl Member {
         }
         let sent = head.frames(&body, before, self.hello.nics).map_err(|malformed| self.nonsense(&malformed))?;
         (self.stand, self.clock, self.unread) = (Stand::AtBoundary, Some((head.now, ahead)), head.unread);
+        self.stood = Duration::from_nanos(head.stood);
         let on_lab = |machine: u64| LabTime(machine.wrapping_add(ahead));
         let sent = sent.into_iter().map(|Item { at, line, bytes }| Item { at: on_lab(at), line, bytes }).collect();
         let report = Reported { now: on_lab(head.now), next: head.next.map(on_lab), sent };

@@ -49,8 +49,7 @@ pub struct Id(usize);
 pub struct Departure {
     /// Which.
     pub machine: Id,
-    /// When it was seen: the boundary at which it was missed, or somewhat after its guest switched it off. Two runs may differ in it, as
-    /// QEMU does not end between two instructions.
+    /// The boundary to which it ran when its guest switched it off, or at which it was missed.
     pub at: LabTime,
     /// True: its QEMU said that the guest switched it off. False: its QEMU is gone without a word.
     pub orderly: bool,
@@ -73,6 +72,7 @@ pub struct Lockstep {
     schedule: Schedule,
     patience: Duration,
     boundaries: u64,
+    stood: Option<Duration>,
 }
 
 impl Lockstep {
@@ -86,7 +86,7 @@ impl Lockstep {
             return Err(Error::usage(format!("a latency of {latency:?} is too short for lockstep time"))
                 .help(format!("the shortest is {SHORTEST_LATENCY:?}")));
         }
-        Ok(Self { members: Vec::new(), schedule: Schedule::new(latency), patience, boundaries: 0 })
+        Ok(Self { members: Vec::new(), schedule: Schedule::new(latency), patience, boundaries: 0, stood: None })
     }
 
     /// The lab's clock: the boundary at which all machines stand.
@@ -99,6 +99,13 @@ impl Lockstep {
     #[must_use]
     pub fn boundaries(&self) -> u64 {
         self.boundaries
+    }
+
+    /// How long all machines stood still at the boundary before this one, in the computer's time: from when the last of them had come until
+    /// the first went on. It is what a boundary costs, besides the wait for the slowest. None, if no machine moved.
+    #[must_use]
+    pub fn stood(&self) -> Option<Duration> {
+        self.stood
     }
 
     /// Takes a machine in, whose QEMU was started with the other end of this socket. It stands still until [`Lockstep::now`] and
@@ -193,39 +200,42 @@ impl Lockstep {
     /// use.
     pub fn advance(&mut self, limit: LabTime, wire: &mut dyn Wire) -> Result<Vec<Departure>> {
         let mut gone = Vec::new();
-        self.gather(&mut gone)?; // those that joined, and those that were paused
+        self.gather(self.schedule.now(), &mut gone)?; // those that joined, and those that were paused
         let boundary = self.schedule.boundary(limit);
+        let mut granted = Vec::with_capacity(self.members.len());
         for (number, slot) in self.members.iter_mut().enumerate() {
             let Some(member) = slot.as_mut().filter(|_| !self.schedule.sleeps(number, boundary)) else { continue };
-            member.grant(boundary, || self.schedule.due(number, boundary))?;
+            if member.grant(boundary, || self.schedule.due(number, boundary))? {
+                granted.push(number);
+            }
         }
-        self.gather(&mut gone)?;
+        self.gather(boundary, &mut gone)?;
+        self.stood = granted.iter().filter_map(|number| self.members.get(*number)?.as_ref()).map(Member::stood).min();
         self.schedule.reach(boundary, wire)?;
         self.boundaries += 1;
         Ok(gone)
     }
 
-    /// Takes the reports of all that are under way.
-    fn gather(&mut self, gone: &mut Vec<Departure>) -> Result<()> {
+    /// Takes the reports of all that are under way to `boundary`.
+    fn gather(&mut self, boundary: LabTime, gone: &mut Vec<Departure>) -> Result<()> {
         let now = self.schedule.now();
         for (number, slot) in self.members.iter_mut().enumerate() {
             let Some(member) = slot else { continue };
             let Some(arrival) = member.arrive(now)? else { continue };
-            let (at, orderly) = match arrival {
+            let orderly = match arrival {
                 Arrival::Boundary(report) => {
                     self.schedule.report(number, report);
                     continue;
                 }
                 Arrival::Off(report) => {
-                    let at = report.now;
                     self.schedule.report(number, report);
-                    (at, true)
+                    true
                 }
-                Arrival::Vanished => (now, false),
+                Arrival::Vanished => false,
             };
             self.schedule.leave(number);
             *slot = None;
-            gone.push(Departure { machine: Id(number), at, orderly });
+            gone.push(Departure { machine: Id(number), at: boundary, orderly });
         }
         Ok(())
     }

@@ -7,13 +7,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The version of the protocol that is spoken here.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes of a *hello*.
 pub const HELLO: usize = 32;
 
 /// Bytes of a *report* before its items.
-pub const REPORT: usize = 32;
+pub const REPORT: usize = 40;
 
 /// Bytes of a *grant* before its items.
 pub const GRANT: usize = 24;
@@ -85,6 +85,8 @@ pub struct Head {
     pub unread: u32,
     /// QEMU is ending: its guest switched it off.
     pub last: bool,
+    /// How long it stood still at the boundary before, in nanoseconds of the computer's time. No two runs have the same.
+    pub stood: u64,
 }
 
 impl Hello {
@@ -116,6 +118,8 @@ impl Head {
         let mut fields = Fields(bytes);
         let (now, next) = (fields.i64(), fields.i64());
         let (items, bytes, unread, last) = (fields.u32(), fields.u32(), fields.u32(), fields.u32());
+        let stood = u64::try_from(fields.i64())
+            .map_err(|_| Malformed("a machine that stood still for less than nothing".to_owned()))?;
         if now < 0 || next < now {
             return Err(Malformed(format!("a report at {now} ns of what comes next at {next} ns")));
         }
@@ -124,7 +128,7 @@ impl Head {
             return Err(Malformed(format!("a report of {items} frames in {bytes} bytes, its last mark {last}")));
         }
         let next = (next != i64::MAX).then_some(next.unsigned_abs());
-        Ok(Self { now: now.unsigned_abs(), next, items, bytes, unread, last: last == 1 })
+        Ok(Self { now: now.unsigned_abs(), next, items, bytes, unread, last: last == 1, stood })
     }
 
     /// The frames that follow this head. `since` is the time of the machine's last report; it has `nics` NICs.

@@ -93,12 +93,12 @@ impl Bench {
         Ok(Booted { boot, idle: over - boot, virtual_boot: Duration::ZERO })
     }
 
-    /// So many machines at once, with a boundary each `latency` while they are busy. How long they took, and how many boundaries there were
-    /// until all had booted.
+    /// So many machines at once, with a boundary each `latency` while they are busy. How long they took, and for how long
+    /// all stood still at each boundary until they had booted.
     ///
     /// # Errors
     /// As [`Bench::emulated`]; or QEMU cannot do lockstep time.
-    pub(super) fn lockstep(&self, machines: u8, append: &str, latency: Duration) -> Result<(Booted, u64)> {
+    pub(super) fn lockstep(&self, machines: u8, append: &str, latency: Duration) -> Result<(Booted, Vec<Duration>)> {
         let began = Instant::now();
         let mut lockstep = Lockstep::new(latency, PATIENCE)?;
         let mut running = Vec::new();
@@ -113,23 +113,26 @@ impl Bench {
             running.push(Machine { _child: child, console: self.console(number), read, idle });
             lockstep.join(&board.name, ours, Duration::ZERO)?;
         }
-        let mut booted = None;
+        let (mut booted, mut stood) = (None, Vec::new());
         let mut gone = 0;
         while gone < machines {
             if lockstep.now() >= END {
                 return Err(self.ended());
             }
             gone += u8::try_from(lockstep.advance(END, &mut NoWire)?.len()).unwrap_or(u8::MAX);
-            if booted.is_none() && running.iter().all(Machine::is_idle) {
-                booted = Some((began.elapsed(), lockstep.now(), lockstep.boundaries()));
+            if booted.is_none() {
+                stood.extend(lockstep.stood());
+                if running.iter().all(Machine::is_idle) {
+                    booted = Some((began.elapsed(), lockstep.now()));
+                }
             }
         }
-        let Some((boot, at, boundaries)) = booted else { return Err(self.ended()) };
+        let Some((boot, at)) = booted else { return Err(self.ended()) };
         let virtual_boot = Duration::from_nanos(at.0);
         for machine in &running {
             std::fs::remove_file(&machine.console).broken(|| "cannot remove a console's file".to_owned())?;
         }
-        Ok((Booted { boot, idle: began.elapsed() - boot, virtual_boot }, boundaries))
+        Ok((Booted { boot, idle: began.elapsed() - boot, virtual_boot }, stood))
     }
 
     fn board(&self, number: u8, append: &str, socket: i32) -> Board {

@@ -21,7 +21,7 @@ impl Plugin {
     }
 
     fn greet(&mut self) {
-        self.say(&[b"deadpeer", &[1, 7, 2, 22, 1, 1].map(u32::to_le_bytes).concat()]);
+        self.say(&[b"deadpeer", &[2, 7, 2, 22, 1, 1].map(u32::to_le_bytes).concat()]);
     }
 
     /// Reports, with frames that its NIC 0 sent: when, and one byte.
@@ -29,7 +29,8 @@ impl Plugin {
         let frame = |(at, byte): &(i64, u8)| [&at.to_le_bytes()[..], &[0; 4], &[1, 0, 0, 0], &[*byte]].concat();
         let body: Vec<u8> = frames.iter().flat_map(frame).collect();
         let numbers = [frames.len() as u32, body.len() as u32, 0, last].map(u32::to_le_bytes).concat();
-        self.say(&[&now.to_le_bytes(), &next.to_le_bytes(), &numbers, &body]);
+        let stood = 1000 * (now + 1); // in microseconds, one more than its clock
+        self.say(&[&now.to_le_bytes(), &next.to_le_bytes(), &numbers, &stood.to_le_bytes(), &body]);
     }
 
     /// The next grant: until when, to pause or not, and what comes with it.
@@ -149,7 +150,7 @@ fn a_qemu_that_is_gone_has_departed_even_in_the_midst_of_its_report() {
         plugin.say(&[&[0; 20]]);
     });
     let gone = lockstep.advance(FAR, &mut To(machine)).unwrap();
-    assert_eq!(gone, [Departure { machine, at: LabTime(0), orderly: false }]);
+    assert_eq!(gone, [Departure { machine, at: LabTime(996), orderly: false }]);
     plugin.join().unwrap();
     assert_eq!(lockstep.advance(FAR, &mut To(machine)).unwrap(), [], "it is told once, and nobody holds the others");
     assert_eq!(lockstep.now(), FAR);
@@ -169,9 +170,9 @@ fn what_a_guest_sent_before_it_switched_off_is_still_delivered() {
         plugin.grant() // not before there is something to do
     });
     let gone = lockstep.advance(FAR, &mut To(server)).unwrap();
-    assert_eq!(gone, [Departure { machine: client, at: LabTime(400), orderly: true }]);
+    assert_eq!(gone, [Departure { machine: client, at: LabTime(996), orderly: true }]);
     let gone = lockstep.advance(FAR, &mut To(server)).unwrap();
-    assert_eq!(gone, [Departure { machine: server, at: LabTime(996), orderly: false }]);
+    assert_eq!(gone, [Departure { machine: server, at: LabTime(2296), orderly: false }]);
     one.join().unwrap();
     assert_eq!(other.join().unwrap(), (2296, false, vec![(1300, 0, b"F".to_vec())]));
 }
@@ -227,6 +228,7 @@ fn a_machine_that_joins_later_has_a_clock_of_its_own() {
     let mut wire = To(second);
     assert_eq!(lockstep.advance(FAR, &mut wire).unwrap(), []);
     assert_eq!(lockstep.now(), LabTime(1496));
+    assert_eq!(lockstep.stood(), Some(Duration::from_micros(90_997)), "that of the one that moved");
     assert_eq!(lockstep.advance(LabTime(1600), &mut wire).unwrap().len(), 1, "the second; the first still sleeps");
     drop(one.join());
     assert_eq!(other.join().unwrap(), (91_100, false, vec![(91_070, 0, b"a".to_vec())]));

@@ -10,7 +10,8 @@ fn hello(magic: &[u8; 8], numbers: [u32; 6]) -> Result<Hello, Malformed> {
 
 fn head(now: i64, next: i64, numbers: [u32; 4]) -> Result<Head, Malformed> {
     let numbers = numbers.map(u32::to_le_bytes).concat();
-    Head::decode(&[now.to_le_bytes().as_slice(), &next.to_le_bytes(), &numbers].concat().try_into().unwrap())
+    let stood = 7_i64.to_le_bytes();
+    Head::decode(&[now.to_le_bytes().as_slice(), &next.to_le_bytes(), &numbers, &stood].concat().try_into().unwrap())
 }
 
 /// An item as a plugin writes it.
@@ -27,18 +28,18 @@ fn frames(items: &[Vec<u8>], announced: u32) -> Result<Vec<Item<u64>>, Malformed
 
 #[test]
 fn a_greeting_tells_qemu_s_version_and_what_is_bound() {
-    let read = hello(b"deadpeer", [1, 7, 2, 22, 3, 1]).unwrap();
+    let read = hello(b"deadpeer", [2, 7, 2, 22, 3, 1]).unwrap();
     assert_eq!(read, Hello { qemu: [7, 2, 22], nics: 3, serial: true });
 }
 
 #[test]
 fn a_greeting_of_somebody_else_is_refused_with_what_it_was() {
     for (magic, numbers, what) in [
-        (b"QEMU 7.2", [1, 7, 2, 22, 0, 0], "no greeting of a plugin, but QEMU 7.2"),
+        (b"QEMU 7.2", [2, 7, 2, 22, 0, 0], "no greeting of a plugin, but QEMU 7.2"),
         (b"\0\0\0\0\0\0\0\0", [0; 6], r"no greeting of a plugin, but \x00\x00"),
-        (b"deadpeer", [2, 7, 2, 22, 0, 0], "protocol 2, where 1 is spoken"),
-        (b"deadpeer", [1, 7, 2, 22, 4, 0], "4 NICs and 0 serial lines"),
-        (b"deadpeer", [1, 7, 2, 22, 0, 2], "0 NICs and 2 serial lines"),
+        (b"deadpeer", [1, 7, 2, 22, 0, 0], "protocol 1, where 2 is spoken"),
+        (b"deadpeer", [2, 7, 2, 22, 4, 0], "4 NICs and 0 serial lines"),
+        (b"deadpeer", [2, 7, 2, 22, 0, 2], "0 NICs and 2 serial lines"),
     ] {
         let refused = hello(magic, numbers).unwrap_err();
         assert!(refused.0.starts_with(what), "{refused}");
@@ -48,9 +49,9 @@ fn a_greeting_of_somebody_else_is_refused_with_what_it_was() {
 #[test]
 fn a_report_tells_where_a_machine_stands_and_what_comes_next() {
     let busy = head(5, 5, [0, 0, 0, 0]).unwrap();
-    assert_eq!(busy, Head { now: 5, next: Some(5), items: 0, bytes: 0, unread: 0, last: false });
+    assert_eq!(busy, Head { now: 5, next: Some(5), items: 0, bytes: 0, unread: 0, last: false, stood: 7 });
     let asleep = head(5, i64::MAX, [1, 77, 3, 1]).unwrap();
-    assert_eq!(asleep, Head { now: 5, next: None, items: 1, bytes: 77, unread: 3, last: true });
+    assert_eq!(asleep, Head { now: 5, next: None, items: 1, bytes: 77, unread: 3, last: true, stood: 7 });
 }
 
 #[test]
@@ -122,13 +123,13 @@ fn a_grant_of_more_than_a_message_holds_is_refused() {
 proptest! {
     #[test]
     fn whatever_comes_is_read_or_refused(
-        bytes: [u8; 32],
+        bytes in prop::collection::vec(any::<u8>(), REPORT),
         now in 0_i64..1000,
         items in 0_u32..5,
         body in prop::collection::vec(any::<u8>(), 0..200),
     ) {
-        let _ = Hello::decode(&bytes);
-        let _ = Head::decode(&bytes);
+        let _ = Hello::decode(bytes[..HELLO].try_into().unwrap());
+        let _ = Head::decode(bytes.as_slice().try_into().unwrap());
         if let Ok(head) = head(now, now, [items, body.len() as u32, 0, 0]) {
             let _ = head.frames(&body, 0, 3);
         }
