@@ -9,9 +9,13 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "say.h"
+
+/* A grant is looked for so long before the thread goes to sleep: it would be woken tens of microseconds late, at each boundary. */
+#define LOOKING 60000 /* ns */
 
 static int channel = -1;
 static atomic_bool ending; /* QEMU is ending by itself: that the coordinator is gone changes nothing any more */
@@ -27,6 +31,16 @@ static struct {
     uint8_t *bytes;
     size_t room;
 } in;
+
+/* Of the computer's time: when the machine came to its boundary, and how long it stood still there. */
+static int64_t came, stood;
+
+static int64_t computers_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 static _Noreturn void lost(const char *doing)
 {
@@ -126,8 +140,9 @@ void channel_add(int64_t at, uint32_t line, const uint8_t *bytes, uint32_t lengt
     out.items++;
 }
 
-void channel_report(int64_t now, int64_t next, uint32_t unread, bool last, int64_t stood)
+void channel_report(int64_t now, int64_t next, uint32_t unread, bool last)
 {
+    came = computers_time();
     struct report report = { now, next, out.items, (uint32_t)(out.size - sizeof report), unread, last, stood };
     ending = last;
     memcpy(out.bytes, &report, sizeof report);
@@ -139,6 +154,9 @@ void channel_report(int64_t now, int64_t next, uint32_t unread, bool last, int64
 const struct grant *channel_await(const uint8_t **items)
 {
     static struct grant grant;
+    char first;
+    while (recv(channel, &first, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN && computers_time() < came + LOOKING) {
+    }
     receive_all(&grant, sizeof grant);
     if (grant.bytes > MOST_BYTES || grant.what > GRANT_PAUSE || grant.zero) {
         give_up("a grant is malformed: what %u, %u bytes, %u", grant.what, grant.bytes, grant.zero);
@@ -147,6 +165,7 @@ const struct grant *channel_await(const uint8_t **items)
         in.bytes = allocate(in.bytes, in.room = 2 * (size_t)grant.bytes);
     }
     receive_all(in.bytes, grant.bytes);
+    stood = computers_time() - came;
     *items = in.bytes;
     return &grant;
 }

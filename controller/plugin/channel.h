@@ -18,7 +18,7 @@ bool channel_open(int descriptor, const struct hello *hello);
 void channel_add(int64_t at, uint32_t line, const uint8_t *bytes, uint32_t length);
 
 /* Reports, with what was added. */
-void channel_report(int64_t now, int64_t next, uint32_t unread, bool last, int64_t stood);
+void channel_report(int64_t now, int64_t next, uint32_t unread, bool last);
 
 /* Waits for the grant; its items follow in memory that holds until the next call. */
 const struct grant *channel_await(const uint8_t **items);

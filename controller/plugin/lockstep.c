@@ -9,7 +9,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "channel.h"
 #include "ports.h"
@@ -20,7 +19,6 @@ static QEMUTimer *boundary;
 static bool prepared, paused, over;
 static int64_t granted; /* the boundary to which the machine runs */
 static CondWait *sleep_until_woken;
-static int64_t stood; /* still, at the last boundary, in nanoseconds of the computer's time */
 
 /* The earliest time at which this machine does anything by itself. Neither timer of ours counts: the boundary's is not set
  * while it fires, and what is to be delivered is known to the coordinator. */
@@ -39,21 +37,13 @@ static void report_last(int64_t now)
 {
     if (!over) {
         over = true;
-        channel_report(now > granted ? now : granted, INT64_MAX, 0, true, stood);
+        channel_report(now > granted ? now : granted, INT64_MAX, 0, true);
     }
-}
-
-static int64_t computers_time(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static void at_boundary(void *unused)
 {
     (void)unused;
-    int64_t since = computers_time();
     if (!prepared) {
         /* This is before the first instruction: all devices are there, and none was used. */
         if (!ports_find()) {
@@ -70,7 +60,7 @@ static void at_boundary(void *unused)
         qemu.qmp_stop(NULL);
         return;
     }
-    channel_report(now, next_event(now), ports_unread(), false, stood);
+    channel_report(now, next_event(now), ports_unread(), false);
     const uint8_t *items;
     const struct grant *grant = channel_await(&items);
     if (grant->what == GRANT_PAUSE) {
@@ -87,7 +77,6 @@ static void at_boundary(void *unused)
     ports_take(grant, items, now);
     granted = grant->until;
     qemu.timer_mod_ns(boundary, granted);
-    stood = computers_time() - since;
 }
 
 /* A machine that was paused at a boundary and goes on is at that boundary again, before its next instruction. */

@@ -5,6 +5,7 @@ use super::{INSTRUCTION, OwnClock, Reported};
 use crate::error::{Context, Error, Result};
 use crate::timeline::LabTime;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -86,6 +87,11 @@ impl Member {
     /// How long it stood still before it came to this boundary, in the computer's time.
     pub(super) fn stood(&self) -> Duration {
         self.stood
+    }
+
+    /// Where its report comes, if one is awaited.
+    pub(super) fn awaited(&self) -> Option<BorrowedFd<'_>> {
+        (self.stand != Stand::AtBoundary).then(|| self.socket.as_fd())
     }
 
     /// Waits for its report; none, if it stands at its boundary already. `lab` is the lab's clock, which a machine that reports for the

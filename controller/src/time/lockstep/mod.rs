@@ -16,6 +16,7 @@
 
 pub mod chance;
 mod member;
+mod prompt;
 pub mod protocol;
 mod schedule;
 
@@ -218,6 +219,7 @@ impl Lockstep {
 
     /// Takes the reports of all that are under way to `boundary`.
     fn gather(&mut self, boundary: LabTime, gone: &mut Vec<Departure>) -> Result<()> {
+        prompt::until_the_last_comes(self.members.iter().flatten().filter_map(Member::awaited));
         let now = self.schedule.now();
         for (number, slot) in self.members.iter_mut().enumerate() {
             let Some(member) = slot else { continue };
