@@ -6,15 +6,43 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Labs take turns: two cores are enough for one.
-static TURN: Mutex<()> = Mutex::new(());
+/// Labs take turns: of two at once, one boots while the other waits.
+const LABS: usize = 2;
 
-/// A turn for what is no [`Bench`].
-pub fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// How many labs there are.
+static AT_WORK: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// So many labs' turn, until it is dropped.
+pub struct Turn(usize);
+
+/// A turn for one lab.
+pub fn turn() -> Turn {
+    Turn::of(1)
+}
+
+/// A turn for what starts several labs by itself.
+pub fn turn_of_all() -> Turn {
+    Turn::of(LABS)
+}
+
+impl Turn {
+    fn of(labs: usize) -> Self {
+        let (at_work, changed) = &AT_WORK;
+        let all = at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = changed.wait_while(all, |all| *all + labs > LABS).unwrap_or_else(PoisonError::into_inner);
+        *all += labs;
+        Self(labs)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *AT_WORK.0.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
+        AT_WORK.1.notify_all();
+    }
 }
 
 /// Longer than anything here takes on a slow, busy machine; a test that gets here has failed.
@@ -35,7 +63,7 @@ pub fn scenario(steps: &str) -> String {
 
 /// A controller at work in a folder of its own.
 pub struct Bench {
-    _turn: Option<MutexGuard<'static, ()>>,
+    _turn: Option<Turn>,
     home: tempfile::TempDir,
     child: Child,
     lines: Receiver<String>,
@@ -136,7 +164,7 @@ pub struct Ending {
     pub said: String,
     pub folder: PathBuf,
     _home: tempfile::TempDir,
-    _turn: Option<MutexGuard<'static, ()>>,
+    _turn: Option<Turn>,
 }
 
 impl Ending {

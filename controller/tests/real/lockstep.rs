@@ -25,7 +25,7 @@ fn signal(pid: i32, signal: Signal) {
 /// The whole catalogue: every scenario's second run is the first to the byte, and of every lab one booted and one was restored.
 #[test]
 fn two_runs_of_each_scenario_are_the_same_to_the_byte() {
-    let _turn = crate::bench::turn();
+    let _turn = crate::bench::turn_of_all();
     let output = Command::new(env!("CARGO_BIN_EXE_controller")).args(["verify", "--all", "--quiet"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -71,7 +71,7 @@ fn a_library_that_is_not_there_is_named_as_in_real_time() {
 
 #[test]
 fn each_seed_is_run_and_told_in_what_came_of_all() {
-    let _turn = crate::bench::turn();
+    let _turn = crate::bench::turn_of_all();
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("bench.yaml"), scenario("  - pause: 1 s")).unwrap();
     let mut controller = Command::new(env!("CARGO_BIN_EXE_controller"));
