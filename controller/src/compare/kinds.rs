@@ -17,8 +17,13 @@ pub(super) fn segment(segment: &Segment, verdict: Verdict) -> Option<String> {
         () if segment.length > 0 => "data",
         () => return None,
     };
-    let again = if segment.retransmission { " again" } else { "" };
-    Some(format!("{what}{again}{}", fate(verdict)))
+    let what = match segment.retransmission {
+        true if flags.syn => format!("{what} again"),
+        // How it is cut by then is a matter of time (`tcp_retrans_try_collapse`).
+        true => "sent again".to_owned(),
+        false => what.to_owned(),
+    };
+    Some(format!("{what}{}", fate(verdict)))
 }
 
 /// What the cable did, where it did not simply hand it on.
@@ -65,7 +70,6 @@ pub(super) fn process(fact: &KernelFact) -> Option<String> {
     Some(match fact {
         KernelFact::Forked { .. } => "forked".to_owned(),
         KernelFact::Exited { how } => ended(how),
-        KernelFact::SignalSent { signal, outcome, .. } => format!("SIG{signal} sent{}", became(*outcome)),
         KernelFact::SignalDelivered { signal, disposition, restart } => {
             let how = match disposition {
                 Disposition::Default => "default action",
@@ -79,12 +83,13 @@ pub(super) fn process(fact: &KernelFact) -> Option<String> {
     })
 }
 
-fn became(outcome: SignalOutcome) -> &'static str {
+/// A signal that was sent; none for one that is ignored, as it changes nothing. Whether another of its kind was still waiting is a matter of
+/// milliseconds.
+pub(super) fn signal(signal: &str, outcome: SignalOutcome) -> Option<String> {
     match outcome {
-        SignalOutcome::Queued => "",
-        SignalOutcome::Ignored => " (ignored)",
-        SignalOutcome::Merged => " (one is waiting already)",
-        SignalOutcome::Lost => " (lost)",
+        SignalOutcome::Queued | SignalOutcome::Merged => Some(format!("SIG{signal} sent")),
+        SignalOutcome::Lost => Some(format!("SIG{signal} lost")),
+        SignalOutcome::Ignored => None,
     }
 }
 
@@ -97,15 +102,15 @@ fn ended(how: &Ended) -> String {
     }
 }
 
-/// What a program was seen to do over the control channel.
+/// What a program was seen to do over the control channel. What it was told is the scenario's doing, and runs beside it.
 pub(super) fn program(event: &ProgramEvent) -> Option<String> {
     Some(match event {
         ProgramEvent::Started { .. } => "started".to_owned(),
-        ProgramEvent::Input { .. } => "a line was typed".to_owned(),
-        ProgramEvent::InputEnded => "end of file was typed".to_owned(),
         ProgramEvent::Line { .. } => "printed".to_owned(),
         ProgramEvent::Ended { how } => ended(how),
-        ProgramEvent::Muted | ProgramEvent::NotKept { .. } => return None,
+        ProgramEvent::Input { .. } | ProgramEvent::InputEnded | ProgramEvent::Muted | ProgramEvent::NotKept { .. } => {
+            return None;
+        }
     })
 }
 

@@ -4,7 +4,8 @@
 //! *kinds* of events (`data`, `RST`, `read: ECONNRESET`), in [`Strand`]s within which an order is no accident: what one end of
 //! a connection put on the wire, what one kernel did with it, what became of a host. Left out is
 //! what time alone decides: whether an acknowledgement travels alone or with data, whether a segment that was delivered is sent
-//! again before its acknowledgement comes, and how often the same comes in a row (a retransmission, a byte stream cut into reads).
+//! again before its acknowledgement comes, how often the same comes in a row (a retransmission, a byte stream cut into reads), and whether a
+//! signal found another of its kind waiting.
 //!
 //! Knows timelines and verdicts, nothing of machines.
 

@@ -2,7 +2,9 @@
 
 use super::connections::Connections;
 use super::kinds;
-use crate::timeline::{DescriptorKind, Event, Frame, FrameKind, KernelEvent, KernelFact, LabTime, Verdict, What};
+use crate::timeline::{
+    DescriptorKind, Event, Frame, FrameKind, KernelEvent, KernelFact, LabTime, Process, TcpState, Verdict, What,
+};
 use indexmap::IndexMap;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -40,6 +42,7 @@ pub fn strands(timeline: &[Event]) -> Vec<Strand> {
         }
     }
     let mut delivered = Delivered::default();
+    let mut children = Children::default();
     let mut rooms: [IndexMap<String, Vec<Item>>; 3] = Default::default();
     for event in events {
         if let What::Wire(frame) = &event.what
@@ -47,7 +50,7 @@ pub fn strands(timeline: &[Event]) -> Vec<Strand> {
         {
             continue;
         }
-        let Some((room, strand, kind)) = told(&event.what, &mut connections) else { continue };
+        let Some((room, strand, kind)) = told(&event.what, &mut connections, &mut children) else { continue };
         let items = rooms[room].entry(strand).or_default();
         match items.last_mut() {
             Some(last) if last.kind == kind => last.count += 1,
@@ -82,12 +85,36 @@ impl Delivered {
     }
 }
 
+/// The children of each program, on each host, in the order in which they were first seen.
+#[derive(Default)]
+struct Children(Vec<(String, String, Vec<u32>)>);
+
+impl Children {
+    /// A process by a name that is the same in each run: `echo-server`, or `child 2 of echo-server`. None, if it is no scenario's.
+    fn name(&mut self, host: &str, process: &Process) -> Option<String> {
+        let program = process.program.as_ref()?;
+        if !process.child {
+            return Some(program.clone());
+        }
+        let index = self.0.iter().position(|(of, parent, _)| of == host && parent == program).unwrap_or_else(|| {
+            self.0.push((host.to_owned(), program.clone(), Vec::new()));
+            self.0.len() - 1
+        });
+        let pids = &mut self.0[index].2;
+        let number = pids.iter().position(|pid| *pid == process.pid).unwrap_or_else(|| {
+            pids.push(process.pid);
+            pids.len() - 1
+        });
+        Some(format!("child {} of {program}", number + 1))
+    }
+}
+
 const HOSTS: usize = 0;
 const CONNECTIONS: usize = 1;
 const PROGRAMS: usize = 2;
 
 /// Where an event belongs, and of what kind it is; none if it is not compared.
-fn told(what: &What, connections: &mut Connections) -> Option<(usize, String, String)> {
+fn told(what: &What, connections: &mut Connections, children: &mut Children) -> Option<(usize, String, String)> {
     match what {
         What::Step { .. } => None,
         What::Machine { host, event } => Some((HOSTS, format!("host {host}"), kinds::machine(event)?)),
@@ -95,7 +122,7 @@ fn told(what: &What, connections: &mut Connections) -> Option<(usize, String, St
             Some((PROGRAMS, format!("program {program}, as its user sees it"), kinds::program(event)?))
         }
         What::Wire(frame) => wire(frame, connections),
-        What::Kernel(told) => kernel(told, connections),
+        What::Kernel(told) => kernel(told, connections, children),
     }
 }
 
@@ -116,9 +143,16 @@ fn wire(frame: &Frame, connections: &mut Connections) -> Option<(usize, String, 
     }
 }
 
-fn kernel(told: &KernelEvent, connections: &mut Connections) -> Option<(usize, String, String)> {
+fn kernel(
+    told: &KernelEvent,
+    connections: &mut Connections,
+    children: &mut Children,
+) -> Option<(usize, String, String)> {
     let host = &told.host;
     let (connection, kind) = match &told.fact {
+        // A socket that nobody holds any more is handed over, after a while, to one that is not traced: whether its end is seen is a matter of
+        // milliseconds (net/ipv4/tcp.c, `tcp_time_wait` in __tcp_close).
+        KernelFact::State { from: TcpState::FinWait2, to: TcpState::Closed, .. } => return None,
         KernelFact::State { connection, from, to } => (connection, format!("{from} to {to}")),
         KernelFact::ResetSent { connection } => (connection, "RST sent".to_owned()),
         KernelFact::ResetReceived { connection } => (connection, "RST received".to_owned()),
@@ -131,14 +165,14 @@ fn kernel(told: &KernelEvent, connections: &mut Connections) -> Option<(usize, S
         }
         // On the wire it is seen as well, and whether it was needed.
         KernelFact::Retransmitted { .. } => return None,
+        // Who sends a signal runs beside whom it is for.
+        KernelFact::SignalSent { signal, target, outcome } => {
+            let kind = kinds::signal(signal, *outcome)?;
+            return Some((PROGRAMS, format!("signals to {} on {host}", children.name(host, target)?), kind));
+        }
         fact => {
-            let process = match fact {
-                KernelFact::SignalSent { target, .. } => target,
-                _ => told.process.as_ref()?,
-            };
-            let program = process.program.as_ref()?;
-            let whose = if process.child { format!("children of {program}") } else { program.clone() };
-            return Some((PROGRAMS, format!("{whose}, as the kernel of {host} saw it"), kinds::process(fact)?));
+            let who = children.name(host, told.process.as_ref()?)?;
+            return Some((PROGRAMS, format!("{who}, as the kernel of {host} saw it"), kinds::process(fact)?));
         }
     };
     let name = connections.of_kernel(host, connection)?;

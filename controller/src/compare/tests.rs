@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
-use crate::timeline::{Flags, Frame, FrameKind, LabTime, Segment, Verdict, What};
+use crate::timeline::{
+    Ended, Flags, Frame, FrameKind, KernelEvent, KernelFact, LabTime, Process, Segment, SignalOutcome, Verdict, What,
+};
 
 fn segment(at: u64, from: &str, port: u16, flags: &str, length: usize, retransmission: bool) -> Event {
     let client = from == "client";
@@ -74,7 +76,7 @@ fn ports_times_counts_and_bare_acknowledgements_are_not_compared() {
     let [left, right] = compared.strands[0].rows.last().unwrap().clone().map(Option::unwrap);
     assert_eq!(
         (left.kind.as_str(), left.count, right.count),
-        ("data again", 1, 1),
+        ("sent again", 1, 1),
         "what was delivered is not sent again"
     );
 }
@@ -104,4 +106,58 @@ fn a_lab_that_broke_says_nothing() {
     assert_eq!(Comparison::new(&side(Outcome::Pass), &side(Outcome::Unknown)).again(), Again::Unknown);
     assert_eq!(Comparison::new(&side(Outcome::Pass), &side(Outcome::Fail)).again(), Again::NotReproduced);
     assert_eq!(Comparison::new(&side(Outcome::Fail), &side(Outcome::Fail)).again(), Again::Reproduced);
+}
+
+/// The server's kernel tells something, of a process of its own or of none.
+fn kernel(at: u64, process: Option<Process>, fact: KernelFact) -> Event {
+    let told = KernelEvent { host: "server".into(), guest_time: at, process, fact };
+    Event { at: LabTime(at), what: What::Kernel(Box::new(told)) }
+}
+
+fn process(pid: u32, child: bool) -> Process {
+    Process { pid, command: "echo-server".into(), program: Some("echo-server".into()), child }
+}
+
+fn sent(at: u64, pid: u32, child: bool, signal: &str, outcome: SignalOutcome) -> Event {
+    let target = process(pid, child);
+    kernel(at, None, KernelFact::SignalSent { signal: signal.into(), target, outcome })
+}
+
+#[test]
+fn what_runs_side_by_side_has_no_order() {
+    let ended =
+        |at, pid| kernel(at, Some(process(pid, true)), KernelFact::Exited { how: Ended::Signal("KILL".into()) });
+    let kill = |at, pid| sent(at, pid, true, "KILL", SignalOutcome::Queued);
+    // Two children, and their parent's SIGCHLDs, of which one found another waiting; and one that is ignored.
+    let one = [
+        kill(1, 71),
+        ended(2, 71),
+        kill(3, 72),
+        ended(4, 72),
+        sent(5, 70, false, "CHLD", SignalOutcome::Queued),
+        sent(6, 70, false, "CHLD", SignalOutcome::Merged),
+    ];
+    let other = [
+        kill(1, 81),
+        kill(2, 82),
+        ended(3, 81),
+        ended(4, 82),
+        sent(5, 80, false, "CHLD", SignalOutcome::Queued),
+        sent(6, 80, false, "CONT", SignalOutcome::Ignored),
+    ];
+    let compared = compare(&one, &other);
+    let names: Vec<&str> = compared.strands.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "signals to child 1 of echo-server on server",
+            "child 1 of echo-server, as the kernel of server saw it",
+            "signals to child 2 of echo-server on server",
+            "child 2 of echo-server, as the kernel of server saw it",
+            "signals to echo-server on server",
+        ]
+    );
+    assert_eq!(compared.again(), Again::Reproduced, "{compared:?}");
+    let lost = [&other[..4], &[sent(5, 80, false, "TERM", SignalOutcome::Queued)]].concat();
+    assert_eq!(compare(&one, &lost).again(), Again::NotReproduced);
 }

@@ -102,7 +102,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "90 s", value_parser = scenario::parse_time)]
     pub(super) boot_within: Duration,
 
-    /// Within which time a run must be over; past it the lab has broken and the outcome is unknown
+    /// Within which time a run must be over, by this computer's clock; past it the lab has broken and the outcome is unknown
     #[arg(long, value_name = "TIME", default_value = "1 h", value_parser = scenario::parse_time)]
     pub(super) within: Duration,
 
