@@ -51,6 +51,11 @@ pub trait Machine: Send {
     /// The host's name.
     fn host(&self) -> &str;
 
+    /// Whether it runs on this computer: its process, and the clock that its own goes by, are this computer's.
+    fn is_here(&self) -> bool {
+        true
+    }
+
     /// Switches power on, with these link NICs (link 0 first). Returns when the hypervisor runs the guest, long before it
     /// is booted. A cable that was unplugged before is unplugged still.
     ///

@@ -62,6 +62,7 @@ mod tests {
             append: String::new(),
             control_mac: [0; 6],
             ssh_port: 0,
+            machine_ssh_port: 0,
             links: Vec::new(),
             recorder: true,
         };

@@ -3,7 +3,9 @@
 //! Whoever ends a lab removes them: the controller itself; a guard, which outlives a controller that was killed; or, where the whole
 //! computer went down, the next controller. Domains are told by the lab's own prefix, and no other is ever touched.
 
+use super::vagrantfile::{HostPlan, Plan};
 use super::virsh::Virsh;
+use super::{elsewhere, ports, up};
 use crate::cache::{self, remove_folder};
 use crate::error::{Context, Error, Result};
 use nix::fcntl::{Flock, FlockArg};
@@ -43,6 +45,12 @@ pub struct Remains {
     pub pool: String,
     /// Whether the machines are kept: then they are only switched off.
     pub kept: bool,
+    /// The sockets of a connection to where libvirt is, if that is elsewhere.
+    #[serde(default)]
+    pub sockets: Option<PathBuf>,
+    /// The project's folder there.
+    #[serde(default)]
+    pub there: Option<PathBuf>,
 }
 
 impl Remains {
@@ -63,38 +71,91 @@ impl Remains {
         fs::write(&path, text).broken(|| format!("cannot write {}", path.display()))
     }
 
-    fn libvirt(&self) -> Virsh {
-        Virsh { program: self.virsh.clone(), uri: self.uri.clone() }
+    fn libvirt(&self) -> Result<Virsh> {
+        Virsh::at(&self.virsh, &self.uri).map_err(|error| self.left(error))
+    }
+
+    /// An error that leaves something, with what that is.
+    pub(super) fn left(&self, error: Error) -> Error {
+        error.detail(format!(
+            "What is left at {} is tried to be removed by the next run, too: domains {}*, storage pool {}{}",
+            self.uri,
+            self.prefix,
+            self.pool,
+            self.there.as_ref().map(|folder| format!(", folder {}", folder.display())).unwrap_or_default()
+        ))
+    }
+
+    /// The machines of this plan with the ports that they have, if they are there as they were kept: all of them, switched off.
+    pub(super) fn kept_ports(&self, libvirt: &Virsh, plan: &Plan) -> Option<Vec<HostPlan>> {
+        let there = || -> Result<Option<Vec<HostPlan>>> {
+            if !self.kept || !up::endpoints_file(plan).exists() {
+                return Ok(None);
+            }
+            self.clean(libvirt, &plan.folder)?;
+            libvirt.open_pool(&self.pool)?;
+            let domains = libvirt.domains(&self.prefix)?;
+            let mut wanted: Vec<String> = plan.hosts.iter().map(|host| plan.domain(&host.name)).collect();
+            wanted.sort();
+            let all = wanted.iter().all(|domain| domains.contains(domain)) && wanted.len() == domains.len();
+            if all { ports::read(plan).map(Some) } else { Ok(None) }
+        };
+        there().unwrap_or_else(|error| {
+            tracing::debug!("machines that were kept cannot be used: {error}");
+            None
+        })
+    }
+
+    /// Removes what is left of machines that cannot be used, but for the lock.
+    pub(super) fn clear(&self, libvirt: &Virsh, folder: &Path) -> Result<()> {
+        self.remove_from(libvirt)?;
+        let entries = fs::read_dir(folder).broken(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries.flatten().filter(|entry| entry.file_name() != LOCK) {
+            let path = entry.path();
+            let removed = if path.is_dir() {
+                remove_folder(&path)
+            } else {
+                fs::remove_file(&path).broken(|| format!("cannot remove {}", path.display()))
+            };
+            removed?;
+        }
+        Ok(())
     }
 
     /// Switches its machines off; removes them and all else, if they are not kept.
     ///
     /// # Errors
     /// What libvirt did not do; the rest is done.
-    pub fn clean(&self, folder: &Path) -> Result<()> {
+    pub(super) fn clean(&self, libvirt: &Virsh, folder: &Path) -> Result<()> {
         if self.kept {
-            return self.switch_off().map(drop);
+            return self.switch_off(libvirt).map(drop).map_err(|error| self.left(error));
         }
-        self.remove(folder)
+        self.remove(libvirt, folder)
     }
 
     /// As [`Remains::clean`], of machines that are not kept any more.
-    pub(super) fn remove(&self, folder: &Path) -> Result<()> {
-        let libvirt = self.libvirt();
+    pub(super) fn remove(&self, libvirt: &Virsh, folder: &Path) -> Result<()> {
+        self.remove_from(libvirt).map_err(|error| self.left(error))?;
+        remove_folder(folder)
+    }
+
+    /// Removes all that is where libvirt is, but for the project's folder, if that is here.
+    fn remove_from(&self, libvirt: &Virsh) -> Result<()> {
         let mut first = None;
         let mut note = |done: Result<()>| first = first.take().or(done.err());
-        for domain in self.switch_off()? {
-            note(libvirt.undefine(&domain));
+        let domains = self.switch_off(libvirt)?;
+        for domain in &domains {
+            note(libvirt.undefine(domain));
             // libvirt never removes a domain's log.
-            for log in logs(&domain) {
+            for log in logs(domain).into_iter().filter(|_| libvirt.ssh.is_none()) {
                 let _ = fs::remove_file(log);
             }
         }
         note(libvirt.forget_pool(&self.pool));
-        if let Some(error) = first {
-            return Err(error);
+        if let (Some(ssh), Some(there)) = (&libvirt.ssh, &self.there) {
+            note(elsewhere::remove(ssh, there, &domains));
         }
-        remove_folder(folder)
+        first.map_or(Ok(()), Err)
     }
 
     /// Removes machines that were kept. False if a controller uses them.
@@ -103,12 +164,11 @@ impl Remains {
     /// What libvirt did not do.
     pub fn forget(&self, folder: &Path) -> Result<bool> {
         let Some(_ours) = take(folder)? else { return Ok(false) };
-        self.remove(folder).map(|()| true)
+        self.remove(&self.libvirt()?, folder).map(|()| true)
     }
 
     /// Cuts the power of all machines; gives all domains.
-    fn switch_off(&self) -> Result<Vec<String>> {
-        let libvirt = self.libvirt();
+    fn switch_off(&self, libvirt: &Virsh) -> Result<Vec<String>> {
         let domains = libvirt.domains(&self.prefix)?;
         for domain in &domains {
             if !libvirt.state(domain)?.starts_with("shut off")
@@ -124,14 +184,23 @@ impl Remains {
 
     /// As [`Remains::clean`], after a controller that was killed: what it had asked libvirt for may still come.
     fn clean_up(&self, folder: &Path) -> Result<()> {
+        self.forget_sockets();
+        let libvirt = self.libvirt()?;
         let until = Instant::now() + AFTERMATH;
         while Instant::now() < until {
-            for domain in self.switch_off()?.iter().filter(|_| !self.kept) {
-                self.libvirt().undefine(domain)?;
+            for domain in self.switch_off(&libvirt)?.iter().filter(|_| !self.kept) {
+                libvirt.undefine(domain)?;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        self.clean(folder)
+        self.clean(&libvirt, folder)
+    }
+
+    /// Removes the sockets of a connection whose controller was killed.
+    fn forget_sockets(&self) {
+        if let Some(folder) = self.sockets.as_ref().filter(|it| it.exists()) {
+            let _ = remove_folder(folder);
+        }
     }
 }
 
@@ -185,7 +254,8 @@ pub(super) fn sweep(base: &Path) {
         }
         if let Ok(Some(_ours)) = take(&folder) {
             tracing::info!("removing {}, left by a controller that was killed", folder.display());
-            if let Err(error) = remains.remove(&folder) {
+            remains.forget_sockets();
+            if let Err(error) = remains.libvirt().and_then(|libvirt| remains.remove(&libvirt, &folder)) {
                 tracing::warn!("cannot remove what {} left: {error}", folder.display());
             }
         }

@@ -5,6 +5,7 @@
 //! Console and QMP lead to sockets at which the controller listens, so that
 //! QEMU finds them open when it starts. The link NICs are UDP tunnels between two ports of 127.0.0.1.
 
+use crate::error::{Error, Result};
 use crate::machine::qemu::{EMULATED_CPU, RECORDER_MIB};
 use crate::machine::{Accelerator, Mac, mac_text};
 use std::fmt::Write as _;
@@ -25,8 +26,12 @@ VagrantPlugins::ProviderLibvirt::Driver.prepend(Module.new { def get_ipaddress(*
 pub struct Plan {
     /// The project's folder, where the Vagrantfile is put. It holds the names below; no path of it needs quoting in Ruby.
     pub folder: PathBuf,
-    /// Where libvirt is.
+    /// The folder where QEMU finds what the machines need: the same, but where libvirt is elsewhere. No path of it needs quoting either.
+    pub site: PathBuf,
+    /// Where libvirt is, as the user says it.
     pub uri: String,
+    /// The same for whoever connects from here: another one, where libvirt is elsewhere.
+    pub connect: String,
     /// What the names of domains begin with; the host's name follows.
     pub prefix: String,
     /// The storage pool for the disks.
@@ -62,47 +67,69 @@ pub struct HostPlan {
     pub control_mac: Mac,
     /// The port of 127.0.0.1 that leads to the guest's SSH.
     pub ssh_port: u16,
+    /// The port of 127.0.0.1 at which QEMU itself has it: the same, but where libvirt is elsewhere.
+    pub machine_ssh_port: u16,
     /// The link NICs, link 0 first.
     pub links: Vec<LinkPlan>,
     /// Whether it has a flight recorder.
     pub recorder: bool,
 }
 
-/// A link NIC: its address, and the two ends of its tunnel, ports of 127.0.0.1.
+/// A link NIC: its address, and the two ends of its tunnel, ports of 127.0.0.1 where the machine is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkPlan {
     /// The NIC's address.
     pub mac: Mac,
-    /// The controller's end.
+    /// The switch's end.
     pub switch_port: u16,
     /// QEMU's end.
     pub machine_port: u16,
 }
 
-/// Names of a host's files in the project's folder.
+/// Names of a host's files, as QEMU finds them.
 impl Plan {
+    /// The plan of this host.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn host(&self, name: &str) -> Result<&HostPlan> {
+        let found = self.hosts.iter().find(|host| host.name == name);
+        found.ok_or_else(|| Error::broken(format!("the project has no host '{name}'")))
+    }
+
+    /// The same file in our own folder.
+    pub(super) fn here(&self, file: &Path) -> PathBuf {
+        self.folder.join(file.file_name().unwrap_or_default())
+    }
+
     /// The initramfs with the host's seed.
     #[must_use]
     pub fn initrd(&self, host: &str) -> PathBuf {
-        self.folder.join(format!("{host}.initrd"))
+        self.site.join(format!("{host}.initrd"))
     }
 
     /// The socket to which its console leads.
     #[must_use]
     pub fn console(&self, host: &str) -> PathBuf {
-        self.folder.join(format!("{host}.console"))
+        self.site.join(format!("{host}.console"))
     }
 
     /// The socket to which its QMP leads.
     #[must_use]
     pub fn qmp(&self, host: &str) -> PathBuf {
-        self.folder.join(format!("{host}.qmp"))
+        self.site.join(format!("{host}.qmp"))
+    }
+
+    /// As [`Plan::qmp`], as an argument of QEMU's, which no other process has.
+    #[must_use]
+    pub fn qmp_device(&self, host: &str) -> String {
+        format!("socket,id=deadpeer,path={}", self.qmp(host).display())
     }
 
     /// The flight recorder's memory: a link to the one of this power-on.
     #[must_use]
     pub fn recorder(&self, host: &str) -> PathBuf {
-        self.folder.join(format!("{host}.recorder"))
+        self.site.join(format!("{host}.recorder"))
     }
 
     /// The domain's name.
@@ -166,9 +193,9 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
         Accelerator::Tcg => "qemu",
     };
     let settings = [
-        ("uri", quote(&plan.uri)),
+        ("uri", quote(&plan.connect)),
         // Where the plugin would look for networks, of which there are none: not at root's libvirt, which an ordinary user cannot ask.
-        ("system_uri", quote(&plan.uri)),
+        ("system_uri", quote(&plan.connect)),
         ("driver", quote(driver)),
         ("emulator_path", path(&plan.emulator)),
         ("default_prefix", quote(&plan.prefix)),
@@ -205,7 +232,10 @@ const RECORDER_SLOT: u8 = 0x1d;
 fn qemu(plan: &Plan, host: &HostPlan) -> Vec<[String; 2]> {
     let option = |name: &str, value: String| [name.to_owned(), value];
     let mut all = vec![
-        option("-netdev", format!("user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:{}-10.0.2.15:22", host.ssh_port)),
+        option(
+            "-netdev",
+            format!("user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:{}-10.0.2.15:22", host.machine_ssh_port),
+        ),
         option(
             "-device",
             format!(
@@ -226,9 +256,8 @@ fn qemu(plan: &Plan, host: &HostPlan) -> Vec<[String; 2]> {
             option("-device", format!("ivshmem-plain,memdev=recorder,bus=pci.0,addr={RECORDER_SLOT:#04x}")),
         ]);
     }
-    let qmp = plan.qmp(&host.name);
     all.extend([
-        option("-chardev", format!("socket,id=deadpeer,path={}", qmp.display())),
+        option("-chardev", plan.qmp_device(&host.name)),
         option("-mon", "chardev=deadpeer,mode=control".to_owned()),
     ]);
     all
@@ -262,12 +291,15 @@ mod tests {
             append: "console=ttyS0 init=/sbin/init".to_owned(),
             control_mac: [2, 0xde, 0xad, 0, 0xff, number],
             ssh_port: 42_000 + u16::from(number),
+            machine_ssh_port: 42_000 + u16::from(number),
             links,
             recorder: true,
         };
         Plan {
             folder: "/machines/1f2e3d4c".into(),
+            site: "/machines/1f2e3d4c".into(),
             uri: "qemu:///session".to_owned(),
+            connect: "qemu:///session".to_owned(),
             prefix: "deadpeer-1f2e3d4c-".to_owned(),
             pool: "deadpeer-1f2e3d4c".to_owned(),
             emulator: "/usr/bin/qemu-system-x86_64".into(),
