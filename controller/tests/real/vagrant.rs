@@ -28,7 +28,7 @@ impl Libvirt {
     fn new() -> Self {
         let root = nix::unistd::geteuid().is_root();
         let uri = if root { "qemu:///system" } else { "qemu:///session" };
-        let mut libvirt = Self { uri, daemons: Vec::new(), vagrant: tempfile::tempdir().unwrap() };
+        let mut libvirt = Self { uri, daemons: Vec::new(), vagrant: vagrant_home() };
         if !libvirt.answers() && root {
             for name in ["virtlogd", "libvirtd"] {
                 let daemon =
@@ -43,9 +43,6 @@ impl Libvirt {
             assert!(Instant::now() < deadline, "libvirt at {uri} does not answer (./lab setup vagrant)");
             std::thread::sleep(Duration::from_millis(200));
         }
-        let mut add = Command::new(env!("CARGO_BIN_EXE_controller"));
-        let added = add.args(["image", "box"]).env("VAGRANT_HOME", libvirt.vagrant.path()).output().unwrap();
-        assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         libvirt
     }
 
@@ -106,15 +103,23 @@ fn machines() -> PathBuf {
     }
 }
 
+/// A home for Vagrant, with the box.
+pub fn vagrant_home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let mut add = Command::new(env!("CARGO_BIN_EXE_controller"));
+    passed("image box", &add.args(["image", "box"]).env("VAGRANT_HOME", home.path()).output().unwrap());
+    home
+}
+
 #[track_caller]
-fn passed(what: &str, output: &Output) {
+pub fn passed(what: &str, output: &Output) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{what}: {said}");
 }
 
 /// What became of hosts and connections is the same on both providers, event by event in kind.
 #[track_caller]
-fn agree(name: &str, qemu: &[Event], vagrant: &[Event]) {
+pub fn agree(name: &str, qemu: &[Event], vagrant: &[Event]) {
     let side = |timeline| Side { outcome: Outcome::Pass, judged: &[], timeline };
     let compared = Comparison::new(&side(qemu), &side(vagrant));
     let kind = |item: &Option<Item>| item.as_ref().map_or("-", |it| it.kind.as_str()).to_owned();

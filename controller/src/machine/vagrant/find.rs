@@ -83,6 +83,23 @@ impl Info {
     }
 }
 
+/// Whether this libvirt is on another computer, reached over SSH.
+#[must_use]
+pub fn is_elsewhere(uri: &str) -> bool {
+    uri.starts_with(SCHEME)
+}
+
+/// The version of a libvirt elsewhere, and that of its QEMU, if it has one that can be worked with.
+///
+/// # Errors
+/// It cannot be reached, or cannot be worked with.
+pub fn look_elsewhere(uri: &str) -> Result<(String, Option<String>)> {
+    let told = can_be_used(uri)?;
+    let virsh = Virsh::at(&locate("virsh", "DEADPEER_VIRSH")?, uri)?;
+    let (version, _) = ask_libvirt(&virsh, &told)?;
+    Ok((version, ask_hypervisor(&virsh, &told).ok().map(|it| it.qemu.version.to_string())))
+}
+
 /// The executable: the named one, or the first of the search path.
 fn locate(name: &str, variable: &str) -> Result<PathBuf> {
     if let Some(named) = std::env::var_os(variable).filter(|it| !it.is_empty()) {
@@ -99,7 +116,7 @@ fn locate(name: &str, variable: &str) -> Result<PathBuf> {
 
 /// A libvirt on this computer will do, or one that is reached over SSH; how a report names it.
 fn can_be_used(uri: &str) -> Result<String> {
-    if uri.starts_with(SCHEME) {
+    if is_elsewhere(uri) {
         return Ok(Address::parse(uri)?.neutral());
     }
     if ["qemu:///", "qemu+unix:///", "test:///"].iter().any(|start| uri.starts_with(start)) {

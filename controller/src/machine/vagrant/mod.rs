@@ -28,7 +28,7 @@ mod vagrantfile;
 mod virsh;
 mod watch;
 
-pub use find::{Hypervisor, Info, Versions};
+pub use find::{Hypervisor, Info, Versions, is_elsewhere, look_elsewhere};
 pub use project::{Config, Project, Stop};
 pub use remains::{Remains, guard, kept};
 pub use vagrantfile::{HostPlan, LinkPlan, Plan, vagrantfile};

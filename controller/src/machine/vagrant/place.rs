@@ -1,7 +1,6 @@
 //! Where a project's folder is: one of its own, or that of a lab that was kept. Who has the lock in it, has the folder.
 
-use super::elsewhere::SCHEME;
-use super::find::Info;
+use super::find::{Info, is_elsewhere};
 use super::remains::{self, take};
 use super::vagrantfile::Plan;
 use crate::error::{Context, Error, Result};
@@ -42,7 +41,7 @@ pub(super) fn fresh(base: &Path) -> Result<Place> {
 /// The folder of a lab that was kept, or will be: the first that nobody has.
 pub(super) fn kept(base: &Path, plan: &Plan) -> Result<Place> {
     // Elsewhere, the names of other computers' labs are beside ours.
-    let elsewhere = plan.uri.starts_with(SCHEME);
+    let elsewhere = is_elsewhere(&plan.uri);
     let who = elsewhere.then(|| (nix::unistd::gethostname().unwrap_or_default(), nix::unistd::geteuid()));
     let digest = Sha256::digest(format!("{plan:?}{}", who.map(|it| format!("{it:?}")).unwrap_or_default()));
     let key: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -146,14 +146,11 @@ impl Remains {
         let domains = self.switch_off(libvirt)?;
         for domain in &domains {
             note(libvirt.undefine(domain));
-            // libvirt never removes a domain's log.
-            for log in logs(domain).into_iter().filter(|_| libvirt.ssh.is_none()) {
-                let _ = fs::remove_file(log);
-            }
         }
         note(libvirt.forget_pool(&self.pool));
-        if let (Some(ssh), Some(there)) = (&libvirt.ssh, &self.there) {
-            note(elsewhere::remove(ssh, there, &domains));
+        match (&libvirt.ssh, &self.there) {
+            (Some(ssh), Some(there)) => note(elsewhere::remove(ssh, there, &self.prefix)),
+            _ => forget_logs(&self.prefix),
         }
         first.map_or(Ok(()), Err)
     }
@@ -212,7 +209,7 @@ pub(super) fn base(system: bool) -> Result<PathBuf> {
     if system { Ok(PathBuf::from(ROOTS)) } else { cache::folder("machines") }
 }
 
-/// The projects that were kept: name, folder, and what they leave.
+/// The projects that were kept, and those that could not be removed: name, folder, and what they leave.
 ///
 /// # Errors
 /// There is no folder for them.
@@ -221,19 +218,35 @@ pub fn kept() -> Result<Vec<(String, PathBuf, Remains)>> {
     for base in [base(false)?, base(true)?] {
         for entry in fs::read_dir(base).into_iter().flatten().flatten() {
             let (name, folder) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
-            all.extend(Remains::of(&folder).ok().filter(|it| it.kept).map(|it| (name, folder, it)));
+            let remains = Remains::of(&folder).ok();
+            // One that is not kept and is in use will be removed by whoever uses it.
+            let here_to_stay = |it: &Remains| it.kept || matches!(take(&folder), Ok(Some(_)));
+            all.extend(remains.filter(here_to_stay).map(|it| (name, folder, it)));
         }
     }
     all.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     Ok(all)
 }
 
-/// Where libvirt logs a domain: root's, and the user's own.
-pub(super) fn logs(domain: &str) -> Vec<PathBuf> {
-    let name = format!("{domain}.log");
+/// Where libvirt logs domains: root's, and the user's own.
+fn log_folders() -> [PathBuf; 2] {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
-    vec![Path::new("/var/log/libvirt/qemu").join(&name), cache.join("libvirt/qemu/log").join(&name)]
+    ["/var/log/libvirt/qemu".into(), cache.join("libvirt/qemu/log")]
+}
+
+/// Where libvirt logs a domain.
+pub(super) fn logs(domain: &str) -> [PathBuf; 2] {
+    log_folders().map(|folder| folder.join(format!("{domain}.log")))
+}
+
+/// Removes the logs of the domains whose names begin with `prefix`: libvirt never does.
+fn forget_logs(prefix: &str) {
+    for entry in log_folders().iter().flat_map(fs::read_dir).flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Takes the project in this folder; none if somebody else has it.

@@ -1,6 +1,7 @@
 //! libvirt, spoken to through `virsh`: each command with a deadline, each failure with libvirt's own words.
 
-use super::elsewhere::{self, SCHEME, Ssh};
+use super::elsewhere::{self, Ssh};
+use super::find::is_elsewhere;
 use crate::error::{Error, Result};
 use crate::machine::{Mac, mac_text};
 use crate::process::{self, Output};
@@ -35,7 +36,7 @@ impl Virsh {
     /// It is on another computer, to which there is no way.
     pub(super) fn at(program: &Path, uri: &str) -> Result<Self> {
         let program = program.to_owned();
-        if !uri.starts_with(SCHEME) {
+        if !is_elsewhere(uri) {
             return Ok(Self { program, uri: uri.to_owned(), ssh: None });
         }
         let (ssh, uri) = elsewhere::connect(uri)?;

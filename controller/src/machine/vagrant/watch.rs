@@ -124,10 +124,7 @@ impl Watch {
         let standing = loop {
             let standing = match libvirt.state(&self.domain) {
                 Ok(standing) => standing,
-                Err(error) => {
-                    let error = self.project.info.virsh.lost().unwrap_or(error);
-                    break format!("unknown ({})", error.detail.unwrap_or(error.fact));
-                }
+                Err(error) => break format!("unknown ({})", error.detail.unwrap_or(error.fact)),
             };
             if !standing.starts_with("running") && !standing.starts_with("in shutdown") || Instant::now() >= until {
                 break standing;
@@ -149,7 +146,9 @@ impl Watch {
             let how = ended_by(state.signalled);
             self.teller.note_at(at, MachineEvent::PoweredOff { how, domain: Some(standing.clone()) });
         } else {
-            let how = Ended::Lost(format!("libvirt says: {standing}"));
+            let lost =
+                self.project.info.virsh.lost().map(|it| format!("{} ({})", it.fact, it.detail.unwrap_or_default()));
+            let how = Ended::Lost(lost.unwrap_or_else(|| format!("libvirt says: {standing}")));
             self.teller.note_at(at, MachineEvent::Died { how, words: self.words() });
         }
         state.ended = Some(standing);

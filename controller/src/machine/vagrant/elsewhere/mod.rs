@@ -105,25 +105,20 @@ pub(super) fn folder(ssh: &Ssh, name: &str) -> Result<PathBuf> {
     .detail("In its name are characters that not everybody passes on as they are."))
 }
 
-/// Removes the folder of a project there, and what libvirt logged of these domains. No machine of it runs.
+/// Removes the folder of a project there, and what libvirt logged of its domains, whose names begin with `prefix`. No machine of it runs.
 ///
 /// # Errors
 /// The other computer does not do it.
-pub(super) fn remove(ssh: &Ssh, folder: &Path, domains: &[String]) -> Result<()> {
-    let mut script = format!(
-        "rm -rf \"{0}\" && {{ rmdir \"{1}\" 2>/dev/null || true; }}",
-        folder.display(),
-        folder.parent().unwrap_or(folder).display()
-    );
-    for domain in domains {
-        script += &format!("; rm -f {}", logs(domain));
-    }
-    ssh.run(&script).map(drop)
+pub(super) fn remove(ssh: &Ssh, folder: &Path, prefix: &str) -> Result<()> {
+    let (base, folder) = (folder.parent().unwrap_or(folder).display(), folder.display());
+    let logs = logs(&format!("{prefix}*"));
+    ssh.run(&format!("rm -rf \"{folder}\" && {{ rmdir \"{base}\" 2>/dev/null; rm -f {logs}; }}")).map(drop)
 }
 
-/// Where libvirt logs a domain there.
+/// Where libvirt logs a domain there, as a shell there has it.
 fn logs(domain: &str) -> String {
-    format!("/var/log/libvirt/qemu/{domain}.log \"${{XDG_CACHE_HOME:-$HOME/.cache}}/libvirt/qemu/log/{domain}.log\"")
+    let users = "\"${XDG_CACHE_HOME:-$HOME/.cache}\"/libvirt/qemu/log";
+    format!("/var/log/libvirt/qemu/{domain}.log {users}/{domain}.log")
 }
 
 /// A computer elsewhere, and a project's folder on it.

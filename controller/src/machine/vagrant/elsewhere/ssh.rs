@@ -188,7 +188,7 @@ impl Ssh {
         let how = self.master.ended()?;
         Some(
             Error::broken(format!("the connection to {} is lost", self.address.place()))
-                .detail(format!("ssh {how}: {}", self.words())),
+                .detail(format!("ssh {how} {}", self.words()).trim_end()),
         )
     }
 
