@@ -126,6 +126,7 @@ pub(super) fn guests(
         site: PathBuf::new(),
         uri: info.uri.clone(),
         connect: String::new(),
+        disk_owner: None,
         prefix: String::new(),
         pool: String::new(),
         emulator: found.qemu.path.clone(),

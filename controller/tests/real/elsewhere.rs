@@ -62,7 +62,7 @@ impl Elsewhere {
             "set -e\nip link set lo up\n\
              unshare --net --mount --pid --fork --kill-child=SIGKILL --mount-proc sh {files}/there &\n\
              echo $! >{files}/pid\n\
-             until read -r init </proc/$!/task/$!/children && [ \"$init\" ]; do sleep 0.05; done\n\
+             until init=$(cat /proc/$!/task/$!/children) && [ \"$init\" ]; do sleep 0.05; done\n\
              until [ \"$(readlink /proc/${{init%% *}}/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.05; done\n\
              ip link add here type veth peer name there netns ${{init%% *}}\n\
              ip address add {HERE}/24 dev here\nip link set here up\nwait\n"

@@ -82,6 +82,9 @@ pub(super) fn taken(plan: &Plan, protocol: &str, port: u16, error: &std::io::Err
     ))
 }
 
+/// The ports of a host: of its SSH, here and where it runs, and of its links, the switch's and the machine's.
+type Ports = (u16, u16, Vec<(u16, u16)>);
+
 fn file(plan: &Plan) -> PathBuf {
     plan.folder.join("ports.json")
 }
@@ -103,7 +106,7 @@ pub(super) fn read(plan: &Plan) -> Result<Vec<HostPlan>> {
     let path = file(plan);
     let fact = || format!("cannot read {}", path.display());
     let text = fs::read_to_string(&path).broken(fact)?;
-    let all: BTreeMap<String, (u16, u16, Vec<(u16, u16)>)> = serde_json::from_str(&text).broken(fact)?;
+    let all: BTreeMap<String, Ports> = serde_json::from_str(&text).broken(fact)?;
     let known = |host: &HostPlan| {
         let (ssh_port, machine_ssh_port, links) = all.get(&host.name)?;
         let link = |(link, (switch_port, machine_port)): (&LinkPlan, &(u16, u16))| LinkPlan {
@@ -149,6 +152,7 @@ mod tests {
             site: folder.to_owned(),
             uri: String::new(),
             connect: String::new(),
+            disk_owner: None,
             prefix: String::new(),
             pool: String::new(),
             emulator: PathBuf::new(),

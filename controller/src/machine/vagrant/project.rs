@@ -82,6 +82,7 @@ impl Project {
             folder: folder.clone(),
             site: there.clone().unwrap_or_else(|| folder.clone()),
             connect: config.info.virsh.uri.clone(),
+            disk_owner: ssh.as_ref().filter(|_| config.info.owner.is_none()).and_then(|ssh| ssh.user),
             prefix: format!("deadpeer-{name}-"),
             pool: format!("deadpeer-{name}"),
             key: folder.join("key"),

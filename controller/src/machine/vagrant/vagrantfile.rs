@@ -32,6 +32,8 @@ pub struct Plan {
     pub uri: String,
     /// The same for whoever connects from here: another one, where libvirt is elsewhere.
     pub connect: String,
+    /// Who owns the disks, where that is neither who owns them here nor root: a user of another computer, user and group.
+    pub disk_owner: Option<(u32, u32)>,
     /// What the names of domains begin with; the host's name follows.
     pub prefix: String,
     /// The storage pool for the disks.
@@ -143,6 +145,13 @@ impl Plan {
 #[must_use]
 pub fn vagrantfile(plan: &Plan) -> String {
     let mut text = HEAD.to_owned();
+    if let Some((user, group)) = plan.disk_owner {
+        // The plugin takes a user's own libvirt to be one of this computer, and its user to be this one.
+        let _ = writeln!(
+            text,
+            "VagrantPlugins::ProviderLibvirt::Util::StorageUtil.module_eval {{ def storage_uid(*) = {user}; def storage_gid(*) = {group} }}"
+        );
+    }
     let mut line = |indent: usize, words: String| {
         let _ = writeln!(text, "{:1$}{words}", "", 2 * indent);
     };
@@ -300,6 +309,7 @@ mod tests {
             site: "/machines/1f2e3d4c".into(),
             uri: "qemu:///session".to_owned(),
             connect: "qemu:///session".to_owned(),
+            disk_owner: None,
             prefix: "deadpeer-1f2e3d4c-".to_owned(),
             pool: "deadpeer-1f2e3d4c".to_owned(),
             emulator: "/usr/bin/qemu-system-x86_64".into(),
@@ -316,6 +326,29 @@ mod tests {
     #[test]
     fn the_whole_vagrantfile() {
         insta::assert_snapshot!(vagrantfile(&plan()));
+    }
+
+    #[test]
+    fn elsewhere_paths_and_ports_are_those_there_and_ssh_is_here() {
+        let mut plan = plan();
+        plan.site = "/there/1f2e3d4c".into();
+        plan.connect = "qemu+unix:///session?socket=/tmp/x/libvirt".to_owned();
+        plan.disk_owner = Some((1000, 1001));
+        plan.hosts[0].machine_ssh_port = 52_001;
+        let text = vagrantfile(&plan);
+        for words in [
+            "libvirt.uri = 'qemu+unix:///session?socket=/tmp/x/libvirt'",
+            "def storage_uid(*) = 1000; def storage_gid(*) = 1001",
+            "machine.ssh.port = 42001",
+            "hostfwd=tcp:127.0.0.1:52001-10.0.2.15:22",
+            "path: '/there/1f2e3d4c/client.console'",
+            "path=/there/1f2e3d4c/client.qmp",
+            "mem-path=/there/1f2e3d4c/client.recorder",
+            "libvirt.initrd = '/there/1f2e3d4c/client.initrd'",
+            "private_key_path = '/machines/1f2e3d4c/key'",
+        ] {
+            assert!(text.contains(words), "{words}:\n{text}");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ const PROGRAM: &str = "witness";
 /// # Errors
 /// There is no such computer, it does not let us in, it is of another kind, or has no libvirt that we may use.
 pub(super) fn connect(uri: &str) -> Result<(Arc<Ssh>, String)> {
-    let ssh = Ssh::open(Address::parse(uri)?)?;
+    let mut ssh = Ssh::open(Address::parse(uri)?)?;
     let (place, system) = (ssh.address.place(), ssh.address.system);
     let script = match &ssh.address.socket {
         Some(socket) => format!("s=\"{socket}\""),
@@ -53,7 +53,7 @@ pub(super) fn connect(uri: &str) -> Result<(Arc<Ssh>, String)> {
                  s=\"${XDG_RUNTIME_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}}/libvirt/libvirt-sock\""
             .to_owned(),
     };
-    let told = ssh.run(&format!("{script}; uname -m; id -u; test -S \"$s\" && echo \"$s\""));
+    let told = ssh.run(&format!("{script}; uname -m; id -u; id -g; test -S \"$s\" && echo \"$s\""));
     let told = told.map_err(|error| {
         Error::broken(format!("libvirt on {place} does not answer"))
             .detail(error.fact)
@@ -64,7 +64,7 @@ pub(super) fn connect(uri: &str) -> Result<(Arc<Ssh>, String)> {
             ))
     })?;
     let lines: Vec<&str> = told.lines().collect();
-    let [machine, user, socket] = lines[..] else {
+    let [machine, user, group, socket] = lines[..] else {
         return Err(Error::broken(format!("{place} does not say what it is")).detail(told));
     };
     if machine != std::env::consts::ARCH {
@@ -76,6 +76,7 @@ pub(super) fn connect(uri: &str) -> Result<(Arc<Ssh>, String)> {
             .detail("QEMU runs as another user there, who must be given the sockets and files by which the controller hears it.")
             .help(format!("{SCHEME}root@{}/system, or the user's own: {SCHEME}{place}/session", ssh.address.host)));
     }
+    ssh.user = user.parse().ok().zip(group.parse().ok());
     let here = ssh.socket("libvirt");
     ssh.forward(&here.to_string_lossy(), socket)?;
     let uri = format!("qemu+unix:///{}?socket={}", if system { "system" } else { "session" }, here.display());
@@ -110,9 +111,11 @@ pub(super) fn folder(ssh: &Ssh, name: &str) -> Result<PathBuf> {
 /// # Errors
 /// The other computer does not do it.
 pub(super) fn remove(ssh: &Ssh, folder: &Path, prefix: &str) -> Result<()> {
-    let (base, folder) = (folder.parent().unwrap_or(folder).display(), folder.display());
+    // Those of others are not empty.
+    let above: Vec<String> = folder.ancestors().skip(1).take(2).map(|it| format!("\"{}\"", it.display())).collect();
+    let (above, folder) = (above.join(" "), folder.display());
     let logs = logs(&format!("{prefix}*"));
-    ssh.run(&format!("rm -rf \"{folder}\" && {{ rmdir \"{base}\" 2>/dev/null; rm -f {logs}; }}")).map(drop)
+    ssh.run(&format!("rm -rf \"{folder}\" && {{ rmdir {above} 2>/dev/null; rm -f {logs}; }}")).map(drop)
 }
 
 /// Where libvirt logs a domain there, as a shell there has it.

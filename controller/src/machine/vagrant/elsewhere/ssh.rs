@@ -42,6 +42,8 @@ const OPTIONS: [&str; 8] = [
 pub(in super::super) struct Ssh {
     program: PathBuf,
     pub(super) address: Address,
+    /// Who we are there: user and group, once that was asked.
+    pub(in super::super) user: Option<(u32, u32)>,
     /// Sockets of this connection: the one by which it is used, and what is forwarded.
     folder: TempDir,
     master: Child,
@@ -71,7 +73,7 @@ impl Ssh {
                 .detail("A libvirt elsewhere is reached by OpenSSH's program.")
                 .help("sudo apt-get install openssh-client")
         })?;
-        let ssh = Self { program, address, folder, master, said };
+        let ssh = Self { program, address, user: None, folder, master, said };
         let until = Instant::now() + CONNECT;
         while !ssh.control().exists() {
             if let Some(how) = ssh.master.ended() {
@@ -262,11 +264,12 @@ fn refused(address: &Address, how: &Ended, said: &str) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn address(uri: &str) -> Address {
-        Address::parse(uri).unwrap_or_else(|error| panic!("{error}"))
+        Address::parse(uri).unwrap()
     }
 
     #[test]
