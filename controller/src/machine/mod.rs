@@ -51,6 +51,11 @@ pub trait Machine: Send {
     /// The host's name.
     fn host(&self) -> &str;
 
+    /// The hypervisor's command line, as its kernel has it (proc(5), `/proc/PID/cmdline`): a zero after each word. None while it is off.
+    fn command_line(&self) -> Option<Vec<u8>> {
+        std::fs::read(format!("/proc/{}/cmdline", self.pid()?)).ok()
+    }
+
     /// Whether it runs on this computer: its process, and the clock that its own goes by, are this computer's.
     fn is_here(&self) -> bool {
         true

@@ -192,6 +192,8 @@ fn the_same_happens_on_machines_of_a_libvirt_elsewhere_and_nothing_is_left_there
     let result: serde_json::Value =
         serde_json::from_slice(&fs::read(home.path().join("run/result.json")).unwrap()).unwrap();
     assert_eq!(result["provider"]["uri"], format!("qemu+ssh://{THERE}/system"));
+    let inputs = fs::read_to_string(home.path().join("run/inputs.json")).unwrap();
+    assert!(inputs.contains("path=RUN/server.qmp") && !inputs.contains("/var/lib/deadpeer"), "{inputs}");
     assert_eq!(elsewhere.left(), Vec::<String>::new());
 
     // The connection is lost in the middle: nobody knows what happened then. What is left is removed over a new one.

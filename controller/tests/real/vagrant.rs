@@ -177,3 +177,35 @@ fn a_controller_that_is_killed_leaves_no_machine_of_vagrants() {
     child.wait().unwrap();
     eventually("an end of the machines", || libvirt.left().is_empty());
 }
+
+/// One of two machines that are made side by side cannot start, as somebody took its port meanwhile: Vagrant leaves both behind, we do not.
+#[test]
+fn a_machine_that_cannot_start_is_named_and_nothing_of_the_other_is_left() {
+    let _turn = turn();
+    let libvirt = Libvirt::new();
+    let home = tempfile::tempdir().unwrap();
+    let said = home.path().join("said");
+    let mut controller = libvirt.controller("crash-reboot", &home.path().join("run"), &[]);
+    let mut child = controller.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+    let deadline = Instant::now() + LONG;
+    // Written when all ports were seen to be free, and long before QEMU starts.
+    let plan = loop {
+        let folders = fs::read_dir(machines()).into_iter().flatten().flatten();
+        let plan = folders
+            .filter_map(|it| fs::read_to_string(it.path().join("Vagrantfile")).ok())
+            .find(|it| it.ends_with("end\n"));
+        if let Some(plan) = plan {
+            break plan;
+        }
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "no lab is ever planned");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let port = plan.lines().filter_map(|line| line.trim().strip_prefix("machine.ssh.port = ")).next_back().unwrap();
+    let _taken = std::net::TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+    let said = fs::read_to_string(&said).unwrap();
+    for words in ["a port of 127.0.0.1 that was free when the lab was planned is in use", port, "ss -ltnp"] {
+        assert!(said.contains(words), "it does not say {words:?}:\n{said}");
+    }
+    assert_eq!(libvirt.left(), Vec::<String>::new());
+}

@@ -119,9 +119,10 @@ impl Life {
 }
 
 fn not_greeted(project: &Project, it: &Starting<'_>, failure: &Failure) -> Error {
-    Error::broken(format!("QEMU of '{}' did not greet on QMP", it.host))
-        .detail(format!("came: {failure}"))
-        .detail(words(&*project.site, it.domain))
+    // It connects before it has looked at all that it was told.
+    let words = words(&*project.site, it.domain);
+    let fact = format!("QEMU of '{}' did not greet on QMP", it.host);
+    up::why(&words, &fact).detail(format!("{fact}; came: {failure}")).detail(words)
 }
 
 /// Waits for both connections of the QEMU that is being started.
@@ -195,7 +196,8 @@ impl Job {
                     let _ = said
                         .try_clone()
                         .and_then(|mut said| said.rewind().and_then(|()| said.read_to_string(&mut text)));
-                    Err(Error::broken(format!("libvirt did not start the machine of '{}': virsh {how}", it.host))
+                    let fact = format!("libvirt did not start the machine of '{}': virsh {how}", it.host);
+                    Err(up::why(&text, &fact)
                         .detail(text.trim_end().to_owned())
                         .detail(words(&*project.site, it.domain)))
                 }

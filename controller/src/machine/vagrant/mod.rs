@@ -211,6 +211,10 @@ impl Machine for Vagrant {
         self.life.as_ref().and_then(|life| life.watch.pid()).filter(|_| self.project.site.is_here())
     }
 
+    fn command_line(&self) -> Option<Vec<u8>> {
+        self.project.site.command_line(self.life.as_ref()?.watch.pid()?)
+    }
+
     fn is_here(&self) -> bool {
         self.project.site.is_here()
     }

@@ -53,6 +53,9 @@ pub(super) trait Site: Debug + Send + Sync {
     /// A process's state, as proc_pid_stat(5) has it; none if it is gone. All that came of it until then has come to us.
     fn state(&self, pid: u32) -> Result<Option<char>>;
 
+    /// A process's command line, a zero after each word; none if it cannot be read.
+    fn command_line(&self, pid: u32) -> Option<Vec<u8>>;
+
     /// What libvirt logged of a domain.
     fn log(&self, domain: &str) -> String;
 }
@@ -162,6 +165,10 @@ impl Site for Here {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok();
         let state = stat.and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
         Ok(state.filter(|state| !matches!(state, 'Z' | 'X')))
+    }
+
+    fn command_line(&self, pid: u32) -> Option<Vec<u8>> {
+        fs::read(format!("/proc/{pid}/cmdline")).ok()
     }
 
     fn log(&self, domain: &str) -> String {

@@ -286,6 +286,10 @@ impl Site for There {
         }
     }
 
+    fn command_line(&self, pid: u32) -> Option<Vec<u8>> {
+        self.ssh.run(&format!("cat /proc/{pid}/cmdline")).ok().map(String::into_bytes)
+    }
+
     fn log(&self, domain: &str) -> String {
         self.ssh.run(&format!("cat {} 2>/dev/null | tail -c {LOG_BYTES}", logs(domain))).unwrap_or_default()
     }
