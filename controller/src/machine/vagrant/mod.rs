@@ -17,8 +17,10 @@ mod boxes;
 mod elsewhere;
 mod find;
 mod furnish;
+mod guard;
 mod life;
 mod place;
+mod plan;
 mod ports;
 mod project;
 mod remains;
@@ -29,9 +31,11 @@ mod virsh;
 mod watch;
 
 pub use find::{Hypervisor, Info, Versions, is_elsewhere, look_elsewhere};
+pub use guard::guard;
+pub use plan::{HostPlan, LinkPlan, Plan};
 pub use project::{Config, Project, Stop};
-pub use remains::{Remains, guard, kept};
-pub use vagrantfile::{HostPlan, LinkPlan, Plan, vagrantfile};
+pub use remains::{Remains, kept};
+pub use vagrantfile::vagrantfile;
 pub use virsh::Virsh;
 
 use super::console::Tail;

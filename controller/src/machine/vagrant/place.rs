@@ -1,8 +1,8 @@
 //! Where a project's folder is: one of its own, or that of a lab that was kept. Who has the lock in it, has the folder.
 
 use super::find::{Info, is_elsewhere};
+use super::plan::Plan;
 use super::remains::{self, take};
-use super::vagrantfile::Plan;
 use crate::error::{Context, Error, Result};
 use nix::fcntl::Flock;
 use sha2::{Digest, Sha256};

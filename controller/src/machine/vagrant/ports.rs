@@ -3,7 +3,7 @@
 //! The controller's own ends are its own from the start. QEMU takes the others when it starts; who takes one of them in between makes that
 //! machine fail, and is told of. A project that is kept has the same ports again.
 
-use super::vagrantfile::{HostPlan, LinkPlan, Plan};
+use super::plan::{HostPlan, LinkPlan, Plan};
 use crate::error::{Context, Error, Result};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::BTreeMap;

@@ -8,9 +8,10 @@
 
 use super::elsewhere::{self, There};
 use super::find::Info;
-use super::remains::{Guard, Remains, sweep};
+use super::guard::Guard;
+use super::plan::Plan;
+use super::remains::{Remains, sweep};
 use super::site::{Here, Site};
-use super::vagrantfile::Plan;
 use super::virsh::Virsh;
 use super::{place, ports, up};
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! Where the machines of a project run, and what that changes: this computer, or [one elsewhere](super::elsewhere).
 
+use super::plan::{HostPlan, Plan};
 use super::ports;
-use super::vagrantfile::{HostPlan, Plan};
 use crate::error::{Context, Error, Result};
 use nix::sys::socket::{getsockopt, sockopt};
 use std::collections::BTreeMap;

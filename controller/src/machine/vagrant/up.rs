@@ -4,8 +4,8 @@
 //! its SSH is, `vagrant ssh-config` says afterwards.
 
 use super::boxes;
+use super::plan::Plan;
 use super::project::Project;
-use super::vagrantfile::Plan;
 use crate::error::{Context, Error, Result};
 use crate::machine::Accelerator;
 use crate::process::{self, Child};

@@ -5,141 +5,18 @@
 //! Console and QMP lead to sockets at which the controller listens, so that
 //! QEMU finds them open when it starts. The link NICs are UDP tunnels between two ports of 127.0.0.1.
 
-use crate::error::{Error, Result};
+use super::plan::{HostPlan, Plan};
 use crate::machine::qemu::{EMULATED_CPU, RECORDER_MIB};
-use crate::machine::{Accelerator, Mac, mac_text};
+use crate::machine::{Accelerator, mac_text};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What is ahead of the machines.
-///
-/// The plugin waits until libvirt knows an address of the machine. Here it never does: no libvirt network is involved. SSH is forwarded
-/// from 127.0.0.1 by QEMU itself.
-const HEAD: &str = r#"# Made by Deadpeer for one lab; its controller must listen at the sockets named below when a machine starts.
-require "vagrant-libvirt/driver"
-# libvirt has no network that could know a machine's address: QEMU forwards its SSH.
-VagrantPlugins::ProviderLibvirt::Driver.prepend(Module.new { def get_ipaddress(*) = "127.0.0.1" })
-"#;
-
-/// A lab as Vagrant is told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The project's folder, where the Vagrantfile is put. It holds the names below; no path of it needs quoting in Ruby.
-    pub folder: PathBuf,
-    /// The folder where QEMU finds what the machines need: the same, but where libvirt is elsewhere. No path of it needs quoting either.
-    pub site: PathBuf,
-    /// Where libvirt is, as the user says it.
-    pub uri: String,
-    /// The same for whoever connects from here: another one, where libvirt is elsewhere.
-    pub connect: String,
-    /// Who owns the disks, where that is neither who owns them here nor root: a user of another computer, user and group.
-    pub disk_owner: Option<(u32, u32)>,
-    /// What the names of domains begin with; the host's name follows.
-    pub prefix: String,
-    /// The storage pool for the disks.
-    pub pool: String,
-    /// QEMU.
-    pub emulator: PathBuf,
-    /// How instructions are executed.
-    pub accelerator: Accelerator,
-    /// The private key for logging in.
-    pub key: PathBuf,
-    /// Within which time a machine must let Vagrant log in, in seconds.
-    pub boot_seconds: u64,
-    /// The machines.
-    pub hosts: Vec<HostPlan>,
-}
-
-/// A machine as Vagrant is told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPlan {
-    /// The host's name.
-    pub name: String,
-    /// The box that its disk comes from.
-    pub box_name: String,
-    /// The box's version, which is that of the image in it.
-    pub box_version: String,
-    /// Memory in MiB.
-    pub memory: u32,
-    /// The kernel.
-    pub kernel: PathBuf,
-    /// The kernel command line.
-    pub append: String,
-    /// Address of the control NIC.
-    pub control_mac: Mac,
-    /// The port of 127.0.0.1 that leads to the guest's SSH.
-    pub ssh_port: u16,
-    /// The port of 127.0.0.1 at which QEMU itself has it: the same, but where libvirt is elsewhere.
-    pub machine_ssh_port: u16,
-    /// The link NICs, link 0 first.
-    pub links: Vec<LinkPlan>,
-    /// Whether it has a flight recorder.
-    pub recorder: bool,
-}
-
-/// A link NIC: its address, and the two ends of its tunnel, ports of 127.0.0.1 where the machine is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkPlan {
-    /// The NIC's address.
-    pub mac: Mac,
-    /// The switch's end.
-    pub switch_port: u16,
-    /// QEMU's end.
-    pub machine_port: u16,
-}
-
-/// Names of a host's files, as QEMU finds them.
-impl Plan {
-    /// The plan of this host.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn host(&self, name: &str) -> Result<&HostPlan> {
-        let found = self.hosts.iter().find(|host| host.name == name);
-        found.ok_or_else(|| Error::broken(format!("the project has no host '{name}'")))
-    }
-
-    /// The same file in our own folder.
-    pub(super) fn here(&self, file: &Path) -> PathBuf {
-        self.folder.join(file.file_name().unwrap_or_default())
-    }
-
-    /// The initramfs with the host's seed.
-    #[must_use]
-    pub fn initrd(&self, host: &str) -> PathBuf {
-        self.site.join(format!("{host}.initrd"))
-    }
-
-    /// The socket to which its console leads.
-    #[must_use]
-    pub fn console(&self, host: &str) -> PathBuf {
-        self.site.join(format!("{host}.console"))
-    }
-
-    /// The socket to which its QMP leads.
-    #[must_use]
-    pub fn qmp(&self, host: &str) -> PathBuf {
-        self.site.join(format!("{host}.qmp"))
-    }
-
-    /// As [`Plan::qmp`], as an argument of QEMU's, which no other process has.
-    #[must_use]
-    pub fn qmp_device(&self, host: &str) -> String {
-        format!("socket,id=deadpeer,path={}", self.qmp(host).display())
-    }
-
-    /// The flight recorder's memory: a link to the one of this power-on.
-    #[must_use]
-    pub fn recorder(&self, host: &str) -> PathBuf {
-        self.site.join(format!("{host}.recorder"))
-    }
-
-    /// The domain's name.
-    #[must_use]
-    pub fn domain(&self, host: &str) -> String {
-        format!("{}{host}", self.prefix)
-    }
-}
+/// What is ahead of the machines: whose it is, and how the plugin knows a machine's address, as in the lab by hand.
+const HEAD: &str = concat!(
+    "# Made by Deadpeer for one lab; its controller must listen at the sockets named below when a machine starts.\n\n",
+    include_str!("../../../../vagrant/user_network.rb"),
+    "\n"
+);
 
 /// The Vagrantfile of this lab.
 #[must_use]
@@ -283,6 +160,7 @@ fn path(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::LinkPlan;
     use super::*;
 
     fn plan() -> Plan {

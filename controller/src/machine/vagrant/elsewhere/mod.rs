@@ -14,9 +14,9 @@ mod ssh;
 pub(super) use address::{Address, SCHEME};
 pub(super) use ssh::Ssh;
 
+use super::plan::{HostPlan, Plan};
 use super::ports;
 use super::site::{Site, kernel_name};
-use super::vagrantfile::{HostPlan, Plan};
 use crate::embedded;
 use crate::error::{Context, Error, Result};
 use crate::machine::qemu::RECORDER_MIB;
