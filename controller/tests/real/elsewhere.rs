@@ -5,9 +5,8 @@
 //! touched. All of it is root's to make; for an ordinary user there is nothing to be tested with.
 
 use crate::bench::{LONG, eventually, turn};
-use crate::vagrant::{agree, passed, vagrant_home};
+use crate::vagrant::{agree, on_qemu, passed, vagrant_home};
 use deadpeer::report::read_events;
-use flate2::read::GzDecoder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -187,8 +186,7 @@ fn the_same_happens_on_machines_of_a_libvirt_elsewhere_and_nothing_is_left_there
     passed("crash-reboot", &elsewhere.controller(&home.path().join("run")).output().unwrap());
     println!("at a libvirt elsewhere: {:.1} s", began.elapsed().as_secs_f64());
     let there = read_events(&home.path().join("run/events.jsonl")).unwrap();
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/crash-reboot/events.jsonl.gz");
-    agree("crash-reboot", &recorded_events(&recorded), &there);
+    agree("crash-reboot", &on_qemu("crash-reboot"), &there);
     let result: serde_json::Value =
         serde_json::from_slice(&fs::read(home.path().join("run/result.json")).unwrap()).unwrap();
     assert_eq!(result["provider"]["uri"], format!("qemu+ssh://{THERE}/system"));
@@ -211,10 +209,4 @@ fn the_same_happens_on_machines_of_a_libvirt_elsewhere_and_nothing_is_left_there
     child.kill().unwrap();
     child.wait().unwrap();
     eventually("an end of the machines elsewhere", || elsewhere.left().is_empty());
-}
-
-fn recorded_events(path: &Path) -> Vec<deadpeer::timeline::Event> {
-    let plain = tempfile::NamedTempFile::new().unwrap();
-    std::io::copy(&mut GzDecoder::new(fs::File::open(path).unwrap()), &mut plain.as_file()).unwrap();
-    read_events(plain.path()).unwrap()
 }
