@@ -230,3 +230,107 @@ fn wait(cards: &[(u8, Arc<OwnedFd>)]) -> io::Result<()> {
 fn own<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
     it.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::embedded::guest_program;
+    use deadpeer_guest::recorder::{Found, HEADER, Reader, Record, Writer, tell};
+    use std::net::{Ipv4Addr, UdpSocket};
+    use std::os::unix::fs::{FileExt, PermissionsExt};
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicU64;
+    use std::time::Instant;
+    use tempfile::TempDir;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// A relay on this computer, without SSH.
+    fn relay() -> (TempDir, Relay) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("witness");
+        std::fs::write(&program, guest_program("witness").unwrap()).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let mut command = Command::new(program);
+        command.arg("relay");
+        let relay = Relay::start(command).unwrap();
+        (folder, relay)
+    }
+
+    fn ports(relay: &Relay) -> Vec<u16> {
+        let Word::Ports(ports) = relay.ask(&Order::FreePorts { tcp: 0, udp: 2 }).unwrap() else { unreachable!() };
+        ports
+    }
+
+    #[test]
+    fn frames_go_both_ways_and_come_before_the_answer_that_a_process_is_gone() {
+        let (_folder, relay) = relay();
+        let ports = ports(&relay);
+        let switch = std::os::unix::net::UnixDatagram::from(relay.cable(0).unwrap());
+        switch.set_read_timeout(Some(LONG)).unwrap();
+        relay.ask(&Order::Card { card: 0, ours: ports[0], machines: ports[1] }).unwrap();
+        let machine = UdpSocket::bind((Ipv4Addr::LOCALHOST, ports[1])).unwrap();
+        machine.connect((Ipv4Addr::LOCALHOST, ports[0])).unwrap();
+        machine.set_read_timeout(Some(LONG)).unwrap();
+        let mut buffer = [0; 2000];
+        switch.send(b"to the machine").unwrap();
+        let length = machine.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"to the machine");
+
+        for n in 0..50_u8 {
+            machine.send(&[n; 1000]).unwrap();
+        }
+        assert_eq!(relay.ask(&Order::Look { pid: u32::MAX >> 1 }).unwrap(), Word::State(None));
+        switch.set_nonblocking(true).unwrap();
+        for n in 0..50_u8 {
+            let length = switch.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], [n; 1000]);
+        }
+        // Nobody is there: a frame is refused at once, as by a cable of this computer's own.
+        relay.nobody_there(0);
+        assert!(switch.send(b"to nobody").is_err());
+    }
+
+    #[test]
+    fn a_recorder_elsewhere_is_read_here_and_its_guest_told_the_time() {
+        let (folder, relay) = relay();
+        let file = |name: &str| -> (PathBuf, File) {
+            let path = folder.path().join(name);
+            let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path).unwrap();
+            file.set_len(HEADER + 8192).unwrap();
+            (path, file)
+        };
+        let ((there, guests), (here, copy)) = (file("there"), file("here"));
+        relay.copy_to(1, &here).unwrap();
+        relay.ask(&Order::Record { recorder: 1, file: there.to_string_lossy().into_owned() }).unwrap();
+        let memory: Vec<AtomicU64> = (0..(HEADER + 8192) / 8).map(|_| AtomicU64::new(0)).collect();
+        Writer::open(&memory).unwrap().append(&Record::Drained { until: 77 }).unwrap();
+        let bytes: Vec<u8> = memory.iter().flat_map(|it| it.load(Ordering::Relaxed).to_le_bytes()).collect();
+        guests.write_all_at(&bytes, 0).unwrap();
+        // The answer is behind all that was recorded.
+        relay.ask(&Order::Look { pid: 1 }).unwrap();
+        let found = Reader::new(copy.try_clone().unwrap()).next().unwrap();
+        assert_eq!(found, Some(Found::Record(Record::Drained { until: 77 })));
+
+        tell(&copy, 4711, true).unwrap();
+        let until = Instant::now() + LONG;
+        while told(&guests).unwrap() != (4711, true) {
+            assert!(Instant::now() < until, "the guest is never told");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_told_and_a_relay_that_is_gone_does_not_answer() {
+        let (_folder, relay) = relay();
+        let error = relay.ask(&Order::Record { recorder: 0, file: "/nonexistent".into() }).unwrap_err();
+        assert!(error.fact.contains("/nonexistent: No such file"), "{error}");
+        let ports = ports(&relay);
+        let _taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, ports[1])).unwrap();
+        let error = relay.ask(&Order::Card { card: 0, ours: ports[0], machines: ports[1] }).unwrap_err();
+        assert!(error.fact.contains(&format!("UDP port {}", ports[1])), "{error}");
+        let relay = Relay::start(Command::new("false")).unwrap();
+        assert!(relay.ask(&Order::Look { pid: 1 }).unwrap_err().fact.contains("does not answer"));
+    }
+}
