@@ -186,6 +186,9 @@ fn a_computer_elsewhere_that_cannot_be_reached_is_named_with_what_helps() {
             &["the system's libvirt on me@lab can be used by its root alone", "qemu+ssh://me@lab/session"],
         ),
         ("ssh-other-kind", &["me@lab is of another kind: riscv64"]),
+        ("ssh-no-qemu", &["the libvirt at qemu+ssh://lab/system has no QEMU", "unable to find any emulator"]),
+        ("ssh-old-qemu", &["QEMU at qemu+ssh://lab/system is too old: found 6.2.0", "needed 7.2.0 or newer"]),
+        ("ssh-no-room", &["cannot make the folder /var/lib/deadpeer/elsewhere/", " on me@lab", "Read-only file system"]),
     ] {
         let world = World::new();
         let mut command = world.command(fault);
