@@ -188,7 +188,10 @@ fn a_computer_elsewhere_that_cannot_be_reached_is_named_with_what_helps() {
         ("ssh-other-kind", &["me@lab is of another kind: riscv64"]),
         ("ssh-no-qemu", &["the libvirt at qemu+ssh://lab/system has no QEMU", "unable to find any emulator"]),
         ("ssh-old-qemu", &["QEMU at qemu+ssh://lab/system is too old: found 6.2.0", "needed 7.2.0 or newer"]),
-        ("ssh-no-room", &["cannot make the folder /var/lib/deadpeer/elsewhere/", " on me@lab", "Read-only file system"]),
+        (
+            "ssh-no-room",
+            &["cannot make the folder /var/lib/deadpeer/elsewhere/", " on me@lab", "Read-only file system"],
+        ),
     ] {
         let world = World::new();
         let mut command = world.command(fault);

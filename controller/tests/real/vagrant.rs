@@ -83,6 +83,10 @@ impl Libvirt {
 
 impl Drop for Libvirt {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What a test that fails kept would have all others fail.
+            let _ = Command::new(env!("CARGO_BIN_EXE_controller")).args(["machines", "remove"]).output();
+        }
         for mut daemon in self.daemons.drain(..).rev() {
             let _ = kill(Pid::from_raw(i32::try_from(daemon.id()).unwrap()), Signal::SIGTERM);
             let _ = daemon.wait();
@@ -118,22 +122,41 @@ pub fn passed(what: &str, output: &Output) {
     assert_eq!(output.status.code(), Some(0), "{what}: {said}");
 }
 
-/// What became of hosts and connections is the same on both providers, event by event in kind; but for how often something was sent
-/// again to a host that is off, which depends on how soon it is on again.
+/// What is there in some runs of a scenario and not in others, whoever makes the machines. In `server-killed` the client ends before or after
+/// the RST that answers its line, as the scenario says, and the server's socket is closed in FIN-WAIT-2 before the line comes, or not.
+const RACES: [(&str, &[&str]); 1] = [(
+    "server-killed",
+    &[
+        "CLOSE-WAIT to LAST-ACK",
+        "LAST-ACK to CLOSED",
+        "CLOSE-WAIT to CLOSED",
+        "FIN-WAIT-2 to CLOSED",
+        "FIN",
+        "RST",
+        "RST again",
+    ],
+)];
+
+/// What became of hosts and connections is the same on both providers, event by event in kind; but for races, and for how often something
+/// was sent again to a host that is off, which depends on how soon it is on again.
 #[track_caller]
 pub fn agree(name: &str, qemu: &[Event], vagrant: &[Event]) {
     let side = |timeline| Side { outcome: Outcome::Pass, judged: &[], timeline };
     let compared = Comparison::new(&side(qemu), &side(vagrant));
+    let races = RACES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, kinds)| kinds);
     let kind = |item: &Option<Item>| item.as_ref().map_or("-", |it| it.kind.as_str()).to_owned();
-    let again = |item: &Option<Item>| kind(item).ends_with(" again (nobody there)");
+    let same = |row: &[Option<Item>; 2]| match row {
+        [Some(one), Some(other)] => one.kind == other.kind,
+        [Some(alone), None] | [None, Some(alone)] => {
+            alone.kind.ends_with(" again (nobody there)") || races.contains(&alone.kind.as_str())
+        }
+        [None, None] => true,
+    };
     for strand in &compared.strands {
-        let same = strand
-            .rows
-            .iter()
-            .all(|[a, b]| kind(a) == kind(b) || (again(a) && b.is_none()) || (a.is_none() && again(b)));
         let rows: Vec<String> = strand.rows.iter().map(|[a, b]| format!("  {:<40} {}", kind(a), kind(b))).collect();
         let hosts_or_connections = strand.name.starts_with("connection") || strand.name.starts_with("host");
-        assert!(same || !hosts_or_connections, "{name}, {}:\n{}", strand.name, rows.join("\n"));
+        let all = strand.rows.iter().all(same);
+        assert!(all || !hosts_or_connections, "{name}, {}:\n{}", strand.name, rows.join("\n"));
     }
 }
 
