@@ -141,8 +141,12 @@ fn what_the_provider_cannot_do_is_wrong_usage_before_anything_is_made() {
     for (arguments, words) in [
         (&["--time", "lockstep"][..], &["cannot make machines in lockstep time", "--provider qemu"][..]),
         (
-            &["--libvirt-uri", "qemu+ssh://lab/system"],
-            &["cannot use the libvirt at qemu+ssh://lab/system", "flight recorders"],
+            &["--libvirt-uri", "qemu://lab/system"],
+            &["cannot use the libvirt at qemu://lab/system", "qemu+ssh://[USER@]HOST/system"],
+        ),
+        (
+            &["--libvirt-uri", "qemu+ssh://lab/system?proxy=auto"],
+            &["is not where a libvirt can be", "its parameter 'proxy'"],
         ),
     ] {
         let world = World::new();
@@ -163,6 +167,51 @@ fn what_the_provider_cannot_do_is_wrong_usage_before_anything_is_made() {
     let alone =
         Command::new(env!("CARGO_BIN_EXE_controller")).args(["run", "server-killed", "--keep"]).output().unwrap();
     says(&said(&alone, 64), &["--provider vagrant"]);
+}
+
+/// What ssh says is named with what helps, before anything is made.
+#[test]
+fn a_computer_elsewhere_that_cannot_be_reached_is_named_with_what_helps() {
+    for (fault, words) in [
+        (
+            "ssh-unknown",
+            &["the host key of me@lab is not known", "Host key verification failed", "?known_hosts=FILE"][..],
+        ),
+        ("ssh-denied", &["me@lab does not let us log in", "Permission denied (publickey)", "?keyfile=FILE"]),
+        ("ssh-refused", &["me@lab does not answer by SSH", "Connection refused", "ssh me@lab"]),
+        ("ssh-no-forwards", &["the SSH server of me@lab does not forward a socket", "AllowStreamLocalForwarding yes"]),
+        ("ssh-no-libvirt", &["libvirt on me@lab does not answer", "ssh me@lab virsh"]),
+        (
+            "ssh-not-root",
+            &["the system's libvirt on me@lab can be used by its root alone", "qemu+ssh://me@lab/session"],
+        ),
+        ("ssh-other-kind", &["me@lab is of another kind: riscv64"]),
+        ("ssh-no-qemu", &["the libvirt at qemu+ssh://lab/system has no QEMU", "unable to find any emulator"]),
+        ("ssh-old-qemu", &["QEMU at qemu+ssh://lab/system is too old: found 6.2.0", "needed 7.2.0 or newer"]),
+        (
+            "ssh-no-room",
+            &["cannot make the folder /var/lib/deadpeer/elsewhere/", " on me@lab", "Read-only file system"],
+        ),
+    ] {
+        let world = World::new();
+        let mut command = world.command(fault);
+        let ssh = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-ssh");
+        command.env("DEADPEER_SSH", ssh).env("LIBVIRT_DEFAULT_URI", "qemu+ssh://me@lab/system");
+        let output = without_uri(&command).output().unwrap();
+        let code = if fault == "ssh-not-root" { 64 } else { 2 };
+        says(&said(&output, code), words);
+        world.left_nothing();
+    }
+}
+
+/// The same command without `--libvirt-uri`.
+fn without_uri(command: &Command) -> Command {
+    let mut other = Command::new(command.get_program());
+    let arguments: Vec<_> = command.get_args().collect();
+    let at = arguments.iter().position(|it| *it == "--libvirt-uri").unwrap();
+    other.args(&arguments[..at]).args(&arguments[at + 2..]);
+    other.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    other
 }
 
 /// Ctrl-C while Vagrant works, and SIGKILL, after which a guard cleans up.

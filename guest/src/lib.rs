@@ -29,6 +29,7 @@ pub mod attend;
 mod behind;
 mod bring;
 pub mod recorder;
+pub mod relay;
 mod shared;
 pub mod shell;
 pub mod signals;

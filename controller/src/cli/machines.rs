@@ -1,4 +1,4 @@
-//! `controller machines`: the machines of Vagrant's that were kept.
+//! `controller machines`: the machines of Vagrant's that were kept, or left.
 
 use super::output;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use crate::machine::vagrant;
 use clap::Subcommand;
 use std::process::ExitCode;
 
-/// List and remove the machines that `controller run --provider vagrant --keep` kept
+/// List and remove the machines that `controller run --provider vagrant --keep` kept, and what a run could not remove
 #[derive(Debug, clap::Args)]
 pub(super) struct MachinesArgs {
     #[command(subcommand)]
@@ -35,7 +35,8 @@ pub(super) fn run(args: &MachinesArgs) -> Result<ExitCode> {
                 output::text("no machines are kept; a run with --provider vagrant --keep keeps them")?;
             }
             for (name, _, remains) in &kept {
-                output::text(&format!("{name}  {}  {}", remains.uri, remains.prefix))?;
+                let left = if remains.kept { "" } else { "  (not kept: left by a run that could not remove them)" };
+                output::text(&format!("{name}  {}  {}{left}", remains.uri, remains.prefix))?;
             }
         }
         Verb::Remove { selector } => {

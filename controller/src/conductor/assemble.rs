@@ -166,7 +166,7 @@ pub(super) fn conduct(
 fn live(lab: &mut Lab<'_>, command_lines: &mut IndexMap<String, Vec<String>>, project: Option<&Project>) -> Result<()> {
     let hosts: Vec<String> = lab.scenario.hosts.keys().cloned().collect();
     lab.bring_up(&hosts, 0)?;
-    *command_lines = command_lines_of(&lab.guests, project.map(Project::folder));
+    *command_lines = command_lines_of(&lab.guests, project.map(|it| it.plan().site.as_path()));
     lab.carry_out_steps()?;
     settle(lab)?;
     last_word(lab)?;

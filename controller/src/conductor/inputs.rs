@@ -20,7 +20,7 @@ pub(super) fn command_lines(guests: &IndexMap<String, Guest>, project: Option<&P
     let neutral =
         |word: String| project.map_or_else(|| word.clone(), |folder| word.replace(&*folder.to_string_lossy(), "RUN"));
     let line = |guest: &Guest| {
-        let bytes = std::fs::read(format!("/proc/{}/cmdline", guest.machine.pid()?)).ok()?;
+        let bytes = guest.machine.command_line()?;
         let words = bytes.split(|byte| *byte == 0).map(|word| neutral(String::from_utf8_lossy(word).into_owned()));
         // The first word is the program's path, the last one what follows the last zero: nothing.
         let words: Vec<String> = words.skip(1).collect();

@@ -16,13 +16,20 @@ pub(super) struct Kernels {
 
 impl Kernels {
     /// Listens to a machine that was just switched on, by its recorder: at each boundary of the world, if it is one of lockstep time. The
-    /// host's last one is off: it is heard to its end.
+    /// host's last one is off: it is heard to its end. `here`: the machine runs on this computer.
     ///
     /// # Errors
     /// A recorder cannot be read.
-    pub(super) fn listen(&mut self, host: &str, file: &Path, recorder: &Recorder, world: Option<&World>) -> Result<()> {
+    pub(super) fn listen(
+        &mut self,
+        host: &str,
+        file: &Path,
+        here: bool,
+        recorder: &Recorder,
+        world: Option<&World>,
+    ) -> Result<()> {
         let witness = match world {
-            None => KernelWitness::start(host, file, recorder.clone())?,
+            None => KernelWitness::start(host, file, here, recorder.clone())?,
             Some(world) => {
                 let (witness, look) = KernelWitness::by_hand(host, file, recorder.clone())?;
                 world.look(host, look);

@@ -110,7 +110,8 @@ impl Lab<'_> {
         self.switch_on(hosts, links)?;
         for (name, guest) in self.guests.iter().filter(|(name, _)| hosts.contains(name)) {
             if let Some(file) = guest.machine.recordings().last() {
-                self.kernels.listen(name, file, &self.recorder, self.world.as_deref())?;
+                let here = guest.machine.is_here();
+                self.kernels.listen(name, file, here, &self.recorder, self.world.as_deref())?;
             }
         }
         restored.iter().try_for_each(|journal| self.hear_again(journal))?;

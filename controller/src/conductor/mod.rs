@@ -246,8 +246,14 @@ fn find(
     let built = images.values().any(|image| image.built);
     phases.end("image", if built { PhaseKind::Image } else { PhaseKind::Overhead });
     let (_, first) = images.first().ok_or_else(|| Error::broken("the scenario has no hosts"))?;
-    let probe = Probe::new(&first.kernel, &first.initrd, &image::cache_folder()?);
-    let accelerator = probe.choose(options.accelerator, &qemu, reporter)?;
+    let (qemu, accelerator) = match vagrant.as_ref().and_then(|it| it.elsewhere.as_ref()) {
+        Some(there) => (there.qemu.clone(), provider::accelerator_of(there, options.accelerator)?),
+        None => {
+            let probe = Probe::new(&first.kernel, &first.initrd, &image::cache_folder()?);
+            let chosen = probe.choose(options.accelerator, &qemu, reporter)?;
+            (qemu, chosen)
+        }
+    };
     tracing::info!("{}", accelerator.why);
     phases.end("choose the accelerator", PhaseKind::Overhead);
     if interrupt.raised() {

@@ -8,7 +8,9 @@ use super::lab::keys_for;
 use super::{Found, Options};
 use crate::error::{Context, Error, Result};
 use crate::image::{self, Control, Image};
-use crate::machine::vagrant::{Config, HostPlan, Info, LinkPlan, Plan, Project, Vagrant};
+use crate::machine::qemu::Chosen;
+use crate::machine::vagrant::{Config, HostPlan, Hypervisor, Info, LinkPlan, Plan, Project, Vagrant};
+use crate::machine::{Accelerator, Choice};
 use crate::progress::Reporter;
 use crate::report;
 use crate::scenario::{Host, Scenario, Time};
@@ -67,6 +69,31 @@ impl Provider {
 /// The id under which progress of the provider is told.
 const PROGRESS: &str = "vagrant";
 
+/// What accelerates machines elsewhere. No guest is tried with KVM there, and a KVM that is offered may not work: so it must be asked for.
+///
+/// # Errors
+/// KVM is asked for, and libvirt does not offer it.
+pub(super) fn accelerator_of(there: &Hypervisor, choice: Choice) -> Result<Chosen> {
+    let chosen = |accelerator, why: &str, help: Option<&str>| {
+        Ok(Chosen { accelerator, why: why.to_owned(), help: help.map(str::to_owned) })
+    };
+    let tcg = Accelerator::Tcg;
+    match (choice, there.kvm) {
+        (Choice::Tcg, _) => chosen(tcg, "TCG, as asked", None),
+        (Choice::Kvm, true) => chosen(Accelerator::Kvm, "KVM, as asked; it was not tried before", None),
+        (Choice::Auto, true) => chosen(
+            tcg,
+            "TCG: libvirt elsewhere offers KVM, which was not tried",
+            Some("--accel kvm, if it works there"),
+        ),
+        (Choice::Auto, false) => chosen(tcg, "TCG: libvirt elsewhere does not offer KVM", None),
+        (Choice::Kvm, false) => Err(Error::broken("KVM was asked for, and libvirt elsewhere does not offer it").help(
+            "--accel auto (or tcg)
+or see there what is missing: virt-host-validate qemu",
+        )),
+    }
+}
+
 /// What a report says of it.
 pub(super) fn told(info: &Info) -> report::Provider {
     let it = info.versions.clone();
@@ -96,7 +123,10 @@ pub(super) fn guests(
     });
     let plan = Plan {
         folder: PathBuf::new(),
-        uri: info.virsh.uri.clone(),
+        site: PathBuf::new(),
+        uri: info.uri.clone(),
+        connect: String::new(),
+        disk_owner: None,
         prefix: String::new(),
         pool: String::new(),
         emulator: found.qemu.path.clone(),
@@ -108,7 +138,6 @@ pub(super) fn guests(
     let interrupt = interrupt.clone();
     let project = Project::prepare(Config {
         info: info.clone(),
-        qemu_img: found.qemu_img.clone(),
         plan,
         keep: matches!(options.provider, Provider::Vagrant { keep: true, .. }),
         controller: std::env::current_exe().ok(),
@@ -119,14 +148,14 @@ pub(super) fn guests(
     let mut guests = IndexMap::new();
     let keys = keys_for(scenario.hosts.len());
     if let Some(any) = keys.first() {
-        project.give(&project.plan().key, &[any.client.openssh()?.as_bytes()])?;
+        project.give_key(&any.client.openssh()?)?;
     }
     for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
         let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
         let control =
             Control::Ssh { authorized_key: keys.client.authorized_line(), host_key: keys.host.dropbear_file() };
         let ours = fs::read(&image.initrd).broken(|| format!("cannot read {}", image.initrd.display()))?;
-        project.give(&project.plan().initrd(name), &[&ours, &image::seed(&seed(scenario, name, host, control))])?;
+        project.give_initrd(name, &[&ours, &image::seed(&seed(scenario, name, host, control))])?;
         let machine = Vagrant::new(Arc::clone(&project), name, folder.path(), recorder.clone())?;
         guests.insert(name.clone(), guest(name, nics(host, n), Box::new(machine), keys));
     }
@@ -145,6 +174,7 @@ fn host_plan(n: u8, name: &str, host: &Host, image: &Image, found: &Found, optio
         append: image::kernel_parameters(host.init, clock(found.accelerator.accelerator)),
         control_mac: mac(CONTROL_MAC_LINK, n),
         ssh_port: 0,
+        machine_ssh_port: 0,
         links: nics(host, n).into_iter().map(link).collect(),
         recorder: options.witness,
     })

@@ -240,7 +240,7 @@ fn libvirt(facts: &Facts) -> Finding {
     let Some(vagrant) = &facts.vagrant else {
         return ok(ID, "libvirt is not asked: only machines made by Vagrant need it");
     };
-    let uri = vagrant.uri;
+    let uri = &vagrant.uri;
     match &vagrant.libvirt {
         Err(trouble) => trouble_found(ID, State::Warning, trouble),
         Ok(Libvirt { version, qemu: None }) => found(

@@ -38,8 +38,8 @@ pub struct Vagrant {
     pub version: Result<String, Trouble>,
     /// The version of its plugin vagrant-libvirt; none where it has no such plugin.
     pub plugin: Option<String>,
-    /// Where libvirt is asked: `qemu:///session`, for root `qemu:///system`.
-    pub uri: &'static str,
+    /// Where libvirt is asked: where `LIBVIRT_DEFAULT_URI` says, else `qemu:///session`, for root `qemu:///system`.
+    pub uri: String,
     /// What libvirt there says of itself.
     pub libvirt: Result<Libvirt, Trouble>,
 }

@@ -32,7 +32,7 @@ fn good() -> Facts {
         vagrant: Some(Vagrant {
             version: Ok("2.3.4".to_owned()),
             plugin: Some("0.11.2".to_owned()),
-            uri: "qemu:///session",
+            uri: "qemu:///session".to_owned(),
             libvirt: Ok(Libvirt { version: "9.0.0".to_owned(), qemu: Some("7.2.22".to_owned()) }),
         }),
         terminal: Terminal { columns: Some(120), colour: true, unicode: true },

@@ -2,6 +2,8 @@
 
 use super::collect::find;
 use super::facts::{Libvirt, Trouble, Vagrant};
+use crate::error::Error;
+use crate::machine;
 use std::process::Command;
 
 /// How long one of them may take to answer, in seconds: Vagrant is a large Ruby program, and libvirt's daemon may have to be started.
@@ -9,7 +11,9 @@ const PATIENCE: &str = "30";
 
 /// What is to be said of Vagrant on this host, for this user.
 pub(super) fn look(root: bool) -> Vagrant {
-    let uri = if root { "qemu:///system" } else { "qemu:///session" };
+    let named = std::env::var("LIBVIRT_DEFAULT_URI").ok().filter(|uri| !uri.is_empty());
+    let uri = named.unwrap_or_else(|| if root { "qemu:///system" } else { "qemu:///session" }.to_owned());
+    let libvirt = libvirt(&uri, root);
     let plugins = answer("vagrant", &["plugin", "list"]);
     Vagrant {
         version: answer("vagrant", &["--version"])
@@ -20,7 +24,7 @@ pub(super) fn look(root: bool) -> Vagrant {
             }),
         plugin: plugins.ok().and_then(|said| plugin(&said)),
         uri,
-        libvirt: libvirt(uri, root),
+        libvirt,
     }
 }
 
@@ -32,6 +36,10 @@ fn libvirt(uri: &str, root: bool) -> Result<Libvirt, Trouble> {
             fact: format!("{program} is missing, which machines made by Vagrant need"),
             help: Some(format!("{sudo}apt-get install --no-install-recommends {package}")),
         });
+    }
+    if machine::vagrant::is_elsewhere(uri) {
+        let trouble = |error: Error| Trouble { fact: error.fact, help: error.help };
+        return machine::vagrant::look_elsewhere(uri).map_err(trouble).map(|(version, qemu)| Libvirt { version, qemu });
     }
     let said = answer("virsh", &["--connect", uri, "version"]).map_err(|why| Trouble {
         fact: format!("libvirt does not answer at {uri}: {why}"),

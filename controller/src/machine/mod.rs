@@ -51,6 +51,16 @@ pub trait Machine: Send {
     /// The host's name.
     fn host(&self) -> &str;
 
+    /// The hypervisor's command line, as its kernel has it (proc(5), `/proc/PID/cmdline`): a zero after each word. None while it is off.
+    fn command_line(&self) -> Option<Vec<u8>> {
+        std::fs::read(format!("/proc/{}/cmdline", self.pid()?)).ok()
+    }
+
+    /// Whether it runs on this computer: its process, and the clock that its own goes by, are this computer's.
+    fn is_here(&self) -> bool {
+        true
+    }
+
     /// Switches power on, with these link NICs (link 0 first). Returns when the hypervisor runs the guest, long before it
     /// is booted. A cable that was unplugged before is unplugged still.
     ///

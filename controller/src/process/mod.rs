@@ -25,7 +25,7 @@ mod spawner;
 mod tests;
 mod watch;
 
-pub use output::{Output, output};
+pub use output::{Output, output, output_from};
 
 use crate::error::{Context, Result};
 use crate::timeline::Ended;

@@ -27,12 +27,20 @@ pub struct Output {
 ///
 /// # Errors
 /// It cannot be executed, or did not end in time: then it is killed and its last words are the evidence.
-pub fn output(mut command: Command, within: Duration) -> Result<Output> {
+pub fn output(command: Command, within: Duration) -> Result<Output> {
+    output_from(command, Stdio::null(), within)
+}
+
+/// As [`output`], with something on its standard input.
+///
+/// # Errors
+/// As there.
+pub fn output_from(mut command: Command, stdin: impl Into<Stdio>, within: Duration) -> Result<Output> {
     let program = command.get_program().to_string_lossy().into_owned();
     let file = || tempfile::tempfile().broken(|| format!("cannot keep the output of {program}"));
     let (mut stdout, mut stderr) = (file()?, file()?);
     let share = |file: &File| file.try_clone().broken(|| format!("cannot keep the output of {program}"));
-    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(share(&stdout)?).stderr(share(&stderr)?);
+    command.env("LC_ALL", "C").stdin(stdin).stdout(share(&stdout)?).stderr(share(&stderr)?);
     let child = spawn(command, |_| ())?;
     let ended = child.wait(within);
     if ended.is_none() {

@@ -8,6 +8,7 @@ mod agree;
 mod bench;
 mod bundle;
 mod crash_reboot;
+mod elsewhere;
 mod faults;
 mod hostile;
 mod hosts;

@@ -8,6 +8,7 @@ use deadpeer::compare::{Comparison, Item, Side};
 use deadpeer::judge::Outcome;
 use deadpeer::report::read_events;
 use deadpeer::timeline::Event;
+use flate2::read::GzDecoder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -28,7 +29,7 @@ impl Libvirt {
     fn new() -> Self {
         let root = nix::unistd::geteuid().is_root();
         let uri = if root { "qemu:///system" } else { "qemu:///session" };
-        let mut libvirt = Self { uri, daemons: Vec::new(), vagrant: tempfile::tempdir().unwrap() };
+        let mut libvirt = Self { uri, daemons: Vec::new(), vagrant: vagrant_home() };
         if !libvirt.answers() && root {
             for name in ["virtlogd", "libvirtd"] {
                 let daemon =
@@ -43,9 +44,6 @@ impl Libvirt {
             assert!(Instant::now() < deadline, "libvirt at {uri} does not answer (./lab setup vagrant)");
             std::thread::sleep(Duration::from_millis(200));
         }
-        let mut add = Command::new(env!("CARGO_BIN_EXE_controller"));
-        let added = add.args(["image", "box"]).env("VAGRANT_HOME", libvirt.vagrant.path()).output().unwrap();
-        assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         libvirt
     }
 
@@ -85,6 +83,10 @@ impl Libvirt {
 
 impl Drop for Libvirt {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What a test that fails kept would have all others fail.
+            let _ = Command::new(env!("CARGO_BIN_EXE_controller")).args(["machines", "remove"]).output();
+        }
         for mut daemon in self.daemons.drain(..).rev() {
             let _ = kill(Pid::from_raw(i32::try_from(daemon.id()).unwrap()), Signal::SIGTERM);
             let _ = daemon.wait();
@@ -106,23 +108,64 @@ fn machines() -> PathBuf {
     }
 }
 
+/// A home for Vagrant, with the box.
+pub fn vagrant_home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let mut add = Command::new(env!("CARGO_BIN_EXE_controller"));
+    passed("image box", &add.args(["image", "box"]).env("VAGRANT_HOME", home.path()).output().unwrap());
+    home
+}
+
 #[track_caller]
-fn passed(what: &str, output: &Output) {
+pub fn passed(what: &str, output: &Output) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{what}: {said}");
 }
 
-/// What became of hosts and connections is the same on both providers, event by event in kind.
+/// What is there in some runs of a scenario and not in others, whoever makes the machines. In `server-killed` the client ends before or after
+/// the RST that answers its line, as the scenario says, and the server's socket is closed in FIN-WAIT-2 before the line comes, or not.
+const RACES: [(&str, &[&str]); 1] = [(
+    "server-killed",
+    &[
+        "CLOSE-WAIT to LAST-ACK",
+        "LAST-ACK to CLOSED",
+        "CLOSE-WAIT to CLOSED",
+        "FIN-WAIT-2 to CLOSED",
+        "FIN",
+        "RST",
+        "RST again",
+    ],
+)];
+
+/// What became of hosts and connections is the same on both providers, event by event in kind; but for races, and for how often something
+/// was sent again to a host that is off, which depends on how soon it is on again.
 #[track_caller]
-fn agree(name: &str, qemu: &[Event], vagrant: &[Event]) {
+pub fn agree(name: &str, qemu: &[Event], vagrant: &[Event]) {
     let side = |timeline| Side { outcome: Outcome::Pass, judged: &[], timeline };
     let compared = Comparison::new(&side(qemu), &side(vagrant));
+    let races = RACES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, kinds)| kinds);
     let kind = |item: &Option<Item>| item.as_ref().map_or("-", |it| it.kind.as_str()).to_owned();
+    let same = |row: &[Option<Item>; 2]| match row {
+        [Some(one), Some(other)] => one.kind == other.kind,
+        [Some(alone), None] | [None, Some(alone)] => {
+            alone.kind.ends_with(" again (nobody there)") || races.contains(&alone.kind.as_str())
+        }
+        [None, None] => true,
+    };
     for strand in &compared.strands {
         let rows: Vec<String> = strand.rows.iter().map(|[a, b]| format!("  {:<40} {}", kind(a), kind(b))).collect();
         let hosts_or_connections = strand.name.starts_with("connection") || strand.name.starts_with("host");
-        assert!(strand.is_same() || !hosts_or_connections, "{name}, {}:\n{}", strand.name, rows.join("\n"));
+        let all = strand.rows.iter().all(same);
+        assert!(all || !hosts_or_connections, "{name}, {}:\n{}", strand.name, rows.join("\n"));
     }
+}
+
+/// What happened on a QEMU of our own, in the run that is kept with the tests.
+pub fn on_qemu(name: &str) -> Vec<Event> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(name).join("events.jsonl.gz");
+    let plain = tempfile::NamedTempFile::new().unwrap();
+    std::io::copy(&mut GzDecoder::new(fs::File::open(path).unwrap()), &mut plain.as_file()).unwrap();
+    read_events(plain.path()).unwrap()
 }
 
 #[test]
@@ -130,26 +173,43 @@ fn the_same_happens_on_machines_that_vagrant_made() {
     let _turn = turn();
     let libvirt = Libvirt::new();
     let home = tempfile::tempdir().unwrap();
-    let own = home.path().join("qemu");
-    let mut controller = Command::new(env!("CARGO_BIN_EXE_controller"));
-    passed("crash-reboot", &controller.args(["run", "crash-reboot", "--quiet", "--out"]).arg(&own).output().unwrap());
-    let qemu = read_events(&own.join("events.jsonl")).unwrap();
-
-    let made = libvirt.run("crash-reboot", &home.path().join("made"), &["--keep"]);
-    agree("crash-reboot", &qemu, &made);
-    // The machines are there, off, and the next run takes them: with fresh disks and keys.
-    let kept = libvirt.left();
-    assert_eq!(kept.iter().filter(|name| name.ends_with("client") || name.ends_with("server")).count(), 2, "{kept:?}");
-    let began = Instant::now();
-    let again = libvirt.run("crash-reboot", &home.path().join("again"), &["--keep"]);
-    println!("with machines that were kept: {:.1} s", began.elapsed().as_secs_f64());
-    agree("crash-reboot, kept", &qemu, &again);
-    assert_eq!(libvirt.left(), kept);
-    let result: serde_json::Value =
-        serde_json::from_slice(&fs::read(home.path().join("again/result.json")).unwrap()).unwrap();
-    assert_eq!(result["provider"]["name"], "vagrant");
-    assert_eq!(result["provider"]["uri"], libvirt.uri);
+    let mut kept = Vec::new();
+    // All of machines that are the same: the first run has Vagrant make them, the others take them, with fresh disks and keys.
+    for name in ["crash-reboot", "server-killed", "host-crash-rcvtimeo", "black-hole", "cable-flap"] {
+        let began = Instant::now();
+        let out = home.path().join(name);
+        let events = libvirt.run(name, &out, &["--keep"]);
+        println!("{name}: {:.1} s", began.elapsed().as_secs_f64());
+        agree(name, &on_qemu(name), &events);
+        // They are there, and off.
+        let left = libvirt.left();
+        if kept.is_empty() {
+            kept = left.clone();
+        }
+        assert_eq!(kept.iter().filter(|it| it.ends_with("client") || it.ends_with("server")).count(), 2, "{kept:?}");
+        assert_eq!(left, kept, "{name}");
+        let result: serde_json::Value = serde_json::from_slice(&fs::read(out.join("result.json")).unwrap()).unwrap();
+        assert_eq!(result["provider"]["name"], "vagrant");
+        assert_eq!(result["provider"]["uri"], libvirt.uri);
+    }
     passed("remove", &Command::new(env!("CARGO_BIN_EXE_controller")).args(["machines", "remove"]).output().unwrap());
+    assert_eq!(libvirt.left(), Vec::<String>::new());
+}
+
+/// Hosts with an init each, side by side.
+#[test]
+fn the_same_happens_when_inits_of_machines_that_vagrant_made_shut_down() {
+    let _turn = turn();
+    let libvirt = Libvirt::new();
+    let home = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for name in ["shutdown-sysvinit", "shutdown-systemd"] {
+            let (libvirt, out) = (&libvirt, home.path().join(name));
+            scope.spawn(move || agree(name, &on_qemu(name), &libvirt.run(name, &out, &[])));
+        }
+    });
+    println!("both: {:.1} s", began.elapsed().as_secs_f64());
     assert_eq!(libvirt.left(), Vec::<String>::new());
 }
 
@@ -171,4 +231,36 @@ fn a_controller_that_is_killed_leaves_no_machine_of_vagrants() {
     child.kill().unwrap();
     child.wait().unwrap();
     eventually("an end of the machines", || libvirt.left().is_empty());
+}
+
+/// One of two machines that are made side by side cannot start, as somebody took its port meanwhile: Vagrant leaves both behind, we do not.
+#[test]
+fn a_machine_that_cannot_start_is_named_and_nothing_of_the_other_is_left() {
+    let _turn = turn();
+    let libvirt = Libvirt::new();
+    let home = tempfile::tempdir().unwrap();
+    let said = home.path().join("said");
+    let mut controller = libvirt.controller("crash-reboot", &home.path().join("run"), &[]);
+    let mut child = controller.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+    let deadline = Instant::now() + LONG;
+    // Written when all ports were seen to be free, and long before QEMU starts.
+    let plan = loop {
+        let folders = fs::read_dir(machines()).into_iter().flatten().flatten();
+        let plan = folders
+            .filter_map(|it| fs::read_to_string(it.path().join("Vagrantfile")).ok())
+            .find(|it| it.ends_with("end\n"));
+        if let Some(plan) = plan {
+            break plan;
+        }
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "no lab is ever planned");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let port = plan.lines().filter_map(|line| line.trim().strip_prefix("machine.ssh.port = ")).next_back().unwrap();
+    let _taken = std::net::TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+    let said = fs::read_to_string(&said).unwrap();
+    for words in ["a port of 127.0.0.1 that was free when the lab was planned is in use", port, "ss -ltnp"] {
+        assert!(said.contains(words), "it does not say {words:?}:\n{said}");
+    }
+    assert_eq!(libvirt.left(), Vec::<String>::new());
 }

@@ -1,8 +1,8 @@
 //! What the controller needs on a guest beside SSH, or in its place: the kernel's testimony, an attendant for each program, root's
-//! shell, the agent.
+//! shell, the agent. And what it needs on the computer that runs the guests, where that is another one than its own: the relay.
 
 use deadpeer_guest::wrap::{EX_USAGE, complain};
-use deadpeer_guest::{agent, attend, bring, shell, stir, tell, witness};
+use deadpeer_guest::{agent, attend, bring, relay, shell, stir, tell, witness};
 use std::process::exit;
 
 const HELP: &str = "\
@@ -13,6 +13,7 @@ usage: witness start
        witness stir CHANCE
        witness agent [DEVICE]
        witness bring OFFSET LENGTH
+       witness relay
 
   start    has the kernel trace, and what it says copied to the flight recorder; returns when it traces
   attend   starts COMMAND and tells how it fares, in lines that begin with MARK
@@ -21,6 +22,7 @@ usage: witness start
   stir     has the kernel draw its random numbers from CHANCE, 64 hexadecimal digits
   agent    has what the host says on DEVICE (/dev/ttyS1) carried out; returns when that line is open
   bring    writes so many bytes of the program disk to standard output
+  relay    not on a guest: stands in for the controller on the computer whose libvirt runs the guests
 
 Under the name of `shell` it is root's shell.";
 
@@ -49,6 +51,7 @@ fn carry_out(name: &str, mut arguments: impl Iterator<Item = String>) -> i32 {
         Some("tell") => tell(),
         Some("bring") => bring(arguments),
         Some("stir") => stir(arguments),
+        Some("relay") => relay::run(),
         _ => {
             complain(format_args!("{HELP}"));
             EX_USAGE

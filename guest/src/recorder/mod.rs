@@ -37,12 +37,14 @@
 //!
 //! A reboot in the same machine finds the header, and [`Writer::open`] continues: sequence numbers go on.
 
+mod copy;
 mod reader;
 mod record;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use copy::{Copier, Piece, store, told};
 pub use reader::{Found, Memory, Reader, tell};
 pub use record::{Instance, Record};
 pub use writer::Writer;

@@ -74,10 +74,10 @@ pub struct Reader<M> {
 
 /// The header, as far as it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Header {
-    capacity: u64,
-    head: u64,
-    tail: u64,
+pub(super) struct Header {
+    pub(super) capacity: u64,
+    pub(super) head: u64,
+    pub(super) tail: u64,
 }
 
 /// A record that was read whole.
@@ -174,16 +174,53 @@ impl<M: Memory> Reader<M> {
 
     /// The header; `None` if the recorder was not set up yet.
     fn header(&self) -> io::Result<Option<Header>> {
-        // The guest stores each word at once, but who copies it here may do it in parts: only what is read twice is believed.
-        let mut words = self.words()?;
-        loop {
-            let again = self.words()?;
-            if again == words {
-                break;
-            }
-            words = again;
+        Header::of(stable_words(&self.memory)?)
+    }
+
+    /// The record at `offset`, if a whole one is there.
+    fn whole_at(&self, offset: u64, ring: Header) -> io::Result<Option<Whole>> {
+        let Some(room) = ring.head.checked_sub(offset).filter(|it| *it >= whole(0) as u64) else { return Ok(None) };
+        let mut first = [0; RECORD_HEADER];
+        ring.read(&self.memory, offset, &mut first)?;
+        let number = |at: usize| u32::from_le_bytes([first[at], first[at + 1], first[at + 2], first[at + 3]]);
+        let (magic, tag, length) = (number(0), number(16), number(20) as usize);
+        if magic != RECORD_MAGIC || whole(length) as u64 > room {
+            return Ok(None);
         }
-        let [magic, version, capacity, head, tail] = words;
+        let mut payload = vec![0; length.next_multiple_of(8)];
+        ring.read(&self.memory, offset + RECORD_HEADER as u64, &mut payload)?;
+        let (payload, sequence) = (&payload[..length], u64::from(number(8)) | u64::from(number(12)) << 32);
+        if header(sequence, tag, payload) != first {
+            return Ok(None);
+        }
+        let end = offset + whole(length) as u64;
+        Ok(Record::decode(tag, payload).map(|record| Whole { sequence, record, end }))
+    }
+}
+
+/// The header's first words, as the guest stored them: magic, version, capacity, head, tail.
+pub(super) fn stable_words(memory: &impl Memory) -> io::Result<[u64; 5]> {
+    // The guest stores each word at once, but who copies it here may do it in parts: only what is read twice is believed.
+    let mut words = words(memory)?;
+    loop {
+        let again = self::words(memory)?;
+        if again == words {
+            return Ok(words);
+        }
+        words = again;
+    }
+}
+
+pub(super) fn words(memory: &impl Memory) -> io::Result<[u64; 5]> {
+    let mut bytes = [0; 40];
+    memory.read_at(at::MAGIC, &mut bytes)?;
+    let (words, _) = bytes.as_chunks::<8>();
+    Ok([0, 1, 2, 3, 4].map(|n| u64::from_le_bytes(words[n])))
+}
+
+impl Header {
+    /// What these words say; `None` if the recorder was not set up yet.
+    pub(super) fn of([magic, version, capacity, head, tail]: [u64; 5]) -> io::Result<Option<Self>> {
         if magic == 0 {
             return Ok(None);
         }
@@ -196,46 +233,19 @@ impl<M: Memory> Reader<M> {
             && head - tail <= capacity
             && head.is_multiple_of(8);
         if sane {
-            Ok(Some(Header { capacity, head, tail }))
+            Ok(Some(Self { capacity, head, tail }))
         } else {
             Err(wrong("the flight recorder's header is damaged"))
         }
     }
 
-    fn words(&self) -> io::Result<[u64; 5]> {
-        let mut bytes = [0; 40];
-        self.memory.read_at(at::MAGIC, &mut bytes)?;
-        let (words, _) = bytes.as_chunks::<8>();
-        Ok([0, 1, 2, 3, 4].map(|n| u64::from_le_bytes(words[n])))
-    }
-
-    /// The record at `offset`, if a whole one is there.
-    fn whole_at(&self, offset: u64, ring: Header) -> io::Result<Option<Whole>> {
-        let Some(room) = ring.head.checked_sub(offset).filter(|it| *it >= whole(0) as u64) else { return Ok(None) };
-        let mut first = [0; RECORD_HEADER];
-        self.ring(offset, &mut first, ring)?;
-        let number = |at: usize| u32::from_le_bytes([first[at], first[at + 1], first[at + 2], first[at + 3]]);
-        let (magic, tag, length) = (number(0), number(16), number(20) as usize);
-        if magic != RECORD_MAGIC || whole(length) as u64 > room {
-            return Ok(None);
-        }
-        let mut payload = vec![0; length.next_multiple_of(8)];
-        self.ring(offset + RECORD_HEADER as u64, &mut payload, ring)?;
-        let (payload, sequence) = (&payload[..length], u64::from(number(8)) | u64::from(number(12)) << 32);
-        if header(sequence, tag, payload) != first {
-            return Ok(None);
-        }
-        let end = offset + whole(length) as u64;
-        Ok(Record::decode(tag, payload).map(|record| Whole { sequence, record, end }))
-    }
-
     /// Bytes of the ring, which may go over its end.
-    fn ring(&self, offset: u64, buffer: &mut [u8], ring: Header) -> io::Result<()> {
-        let start = offset % ring.capacity;
-        let until_end = usize::try_from(ring.capacity - start).unwrap_or(usize::MAX).min(buffer.len());
+    pub(super) fn read(self, memory: &impl Memory, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let start = offset % self.capacity;
+        let until_end = usize::try_from(self.capacity - start).unwrap_or(usize::MAX).min(buffer.len());
         let (first, second) = buffer.split_at_mut(until_end);
-        self.memory.read_at(HEADER + start, first)?;
-        if second.is_empty() { Ok(()) } else { self.memory.read_at(HEADER, second) }
+        memory.read_at(HEADER + start, first)?;
+        if second.is_empty() { Ok(()) } else { memory.read_at(HEADER, second) }
     }
 }
 

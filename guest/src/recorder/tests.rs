@@ -282,3 +282,52 @@ proptest! {
         writer.append(&drained(1)).unwrap();
     }
 }
+
+/// A file without a name that has room for a ring of so many bytes.
+fn file(ring: u64) -> std::fs::File {
+    let flags = nix::fcntl::OFlag::O_TMPFILE | nix::fcntl::OFlag::O_RDWR;
+    let file = std::fs::File::from(nix::fcntl::open("/tmp", flags, nix::sys::stat::Mode::S_IRUSR).unwrap());
+    file.set_len(HEADER + ring).unwrap();
+    file
+}
+
+#[test]
+fn a_copy_says_what_its_original_says_wherever_it_was_cut() {
+    let original = memory(4096);
+    let mut writer = Writer::open(&original).unwrap();
+    let (mut copier, copy) = (Copier::new(&original[..]), file(4096));
+    let (mut one, mut other) = (Reader::new(&original[..]), Reader::new(copy.try_clone().unwrap()));
+    for round in 0..200_usize {
+        for n in 0..round % 7 {
+            writer.append(&page((round * 31 + n * 17) % 900, u8::try_from(round).unwrap())).unwrap();
+        }
+        if let Some(piece) = copier.next_piece().unwrap() {
+            store(&copy, &piece).unwrap();
+        }
+        if round % 3 == 0 {
+            assert_eq!(rest(&mut one), rest(&mut other), "round {round}");
+        }
+    }
+    assert_eq!(copier.next_piece().unwrap(), None);
+}
+
+#[test]
+fn a_copy_of_a_damaged_recorder_is_damaged_and_a_piece_that_fits_nowhere_is_refused() {
+    let original = memory(4096);
+    Writer::open(&original).unwrap().append(&drained(1)).unwrap();
+    let (mut copier, copy) = (Copier::new(&original[..]), file(4096));
+    store(&copy, &copier.next_piece().unwrap().unwrap()).unwrap();
+    assert_eq!(rest(&mut Reader::new(copy.try_clone().unwrap())).len(), 1);
+    original[4].store(1 << 40, Ordering::Relaxed);
+    store(&copy, &copier.next_piece().unwrap().unwrap()).unwrap();
+    assert!(Reader::new(copy.try_clone().unwrap()).next().is_err());
+    let piece = Piece { words: [MAGIC, VERSION, 1 << 30, 8, 0], start: 0, bytes: vec![0; 8] };
+    assert!(store(&copy, &piece).is_err());
+}
+
+#[test]
+fn what_a_guest_is_told_is_read_back() {
+    let copy = file(4096);
+    tell(&copy, 77, true).unwrap();
+    assert_eq!(told(&copy).unwrap(), (77, true));
+}

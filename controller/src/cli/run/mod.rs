@@ -72,8 +72,8 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) keep: bool,
 
-    /// Where the libvirt is that runs Vagrant's machines, on this computer [default: LIBVIRT_DEFAULT_URI, or qemu:///session, or
-    /// qemu:///system for root]
+    /// Where the libvirt is that runs Vagrant's machines: on this computer, or on another, over SSH, as in
+    /// qemu+ssh://root@HOST/system [default: LIBVIRT_DEFAULT_URI, or qemu:///session, or qemu:///system for root]
     #[arg(long, value_name = "URI")]
     pub(super) libvirt_uri: Option<String>,
 

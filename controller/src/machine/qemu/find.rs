@@ -37,6 +37,16 @@ pub struct Version {
     pub micro: u32,
 }
 
+impl Version {
+    /// A version as it is written: `7.2.22`.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let mut parts = text.trim().split('.').map(str::parse);
+        let (major, minor) = (parts.next()?.ok()?, parts.next()?.ok()?);
+        Some(Self { major, minor, micro: parts.next().and_then(Result::ok).unwrap_or(0) })
+    }
+}
+
 impl fmt::Display for Version {
     /// As in `7.2.22`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,10 +168,7 @@ fn parse(text: &str) -> Option<Version> {
         if !program.to_ascii_lowercase().starts_with("qemu") {
             return None;
         }
-        let number = rest.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
-        let mut parts = number.split('.').map(str::parse);
-        let (major, minor) = (parts.next()?.ok()?, parts.next()?.ok()?);
-        Some(Version { major, minor, micro: parts.next().and_then(Result::ok).unwrap_or(0) })
+        Version::read(rest.split(|c: char| !c.is_ascii_digit() && c != '.').next()?)
     })
 }
 

@@ -1,6 +1,6 @@
 //! The boxes that Vagrant has, as it keeps them in its home.
 
-use super::vagrantfile::{HostPlan, Plan};
+use super::plan::{HostPlan, Plan};
 use crate::error::{Error, Result};
 use std::fs::read_dir;
 use std::path::{Path, PathBuf};
@@ -62,6 +62,7 @@ mod tests {
             append: String::new(),
             control_mac: [0; 6],
             ssh_port: 0,
+            machine_ssh_port: 0,
             links: Vec::new(),
             recorder: true,
         };

@@ -1,7 +1,9 @@
 //! Finding Vagrant, its libvirt plugin and libvirt, and whether they can be worked with.
 
-use super::virsh::Virsh;
+use super::elsewhere::{Address, SCHEME};
+use super::virsh::{Virsh, between};
 use crate::error::{Error, Result};
+use crate::machine::qemu;
 use crate::process;
 use crate::timeline::Ended;
 use std::path::PathBuf;
@@ -25,6 +27,19 @@ pub struct Info {
     pub versions: Versions,
     /// Whom QEMU runs as, where it is not this user: user and group.
     pub(super) owner: Option<(u32, u32)>,
+    /// Where libvirt is, as the user says it.
+    pub uri: String,
+    /// What runs the machines, if libvirt is elsewhere.
+    pub elsewhere: Option<Hypervisor>,
+}
+
+/// The QEMU of a libvirt elsewhere, as that tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hypervisor {
+    /// The executable there, and its version.
+    pub qemu: qemu::Info,
+    /// Whether libvirt offers KVM.
+    pub kvm: bool,
 }
 
 /// What ran the machines beside QEMU.
@@ -36,7 +51,7 @@ pub struct Versions {
     pub plugin: String,
     /// libvirt's daemon.
     pub libvirt: String,
-    /// Where libvirt was: `qemu:///session` (the user's own), `qemu:///system` (root's).
+    /// Where libvirt was: `qemu:///session` (the user's own), `qemu:///system` (root's), or elsewhere. It names no user and no file.
     pub uri: String,
 }
 
@@ -53,18 +68,36 @@ impl Info {
         let root = nix::unistd::geteuid().is_root();
         let usual = if root { "qemu:///system" } else { "qemu:///session" };
         let uri = uri.map(str::to_owned).or(set).unwrap_or_else(|| usual.to_owned());
-        is_here(&uri)?;
-        let virsh = Virsh { program, uri };
+        let told = can_be_used(&uri)?;
+        let virsh = Virsh::at(&program, &uri)?;
         // Side by side: Vagrant reads Ruby for a second.
         let (of_libvirt, of_vagrant) = std::thread::scope(|scope| {
             let asked = scope.spawn(|| ask_vagrant(&vagrant));
-            (ask_libvirt(&virsh), asked.join())
+            (ask_libvirt(&virsh, &told), asked.join())
         });
         let (libvirt, owner) = of_libvirt?;
+        let elsewhere = virsh.ssh.is_some().then(|| ask_hypervisor(&virsh, &told)).transpose()?;
         let (version, plugin) = of_vagrant.map_err(|_| Error::broken("a worker thread of the controller died"))??;
-        let versions = Versions { vagrant: version, plugin, libvirt, uri: virsh.uri.clone() };
-        Ok(Self { vagrant, virsh, versions, owner })
+        let versions = Versions { vagrant: version, plugin, libvirt, uri: told };
+        Ok(Self { vagrant, virsh, versions, owner, uri, elsewhere })
     }
+}
+
+/// Whether this libvirt is on another computer, reached over SSH.
+#[must_use]
+pub fn is_elsewhere(uri: &str) -> bool {
+    uri.starts_with(SCHEME)
+}
+
+/// The version of a libvirt elsewhere, and that of its QEMU, if it has one that can be worked with.
+///
+/// # Errors
+/// It cannot be reached, or cannot be worked with.
+pub fn look_elsewhere(uri: &str) -> Result<(String, Option<String>)> {
+    let told = can_be_used(uri)?;
+    let virsh = Virsh::at(&locate("virsh", "DEADPEER_VIRSH")?, uri)?;
+    let (version, _) = ask_libvirt(&virsh, &told)?;
+    Ok((version, ask_hypervisor(&virsh, &told).ok().map(|it| it.qemu.version.to_string())))
 }
 
 /// The executable: the named one, or the first of the search path.
@@ -81,22 +114,45 @@ fn locate(name: &str, variable: &str) -> Result<PathBuf> {
     })
 }
 
-/// Only a libvirt on this computer will do.
-fn is_here(uri: &str) -> Result<()> {
-    let qemu = ["qemu:///", "qemu+unix:///", "test:///"].iter().any(|start| uri.starts_with(start));
-    if qemu {
-        return Ok(());
+/// A libvirt on this computer will do, or one that is reached over SSH; how a report names it.
+fn can_be_used(uri: &str) -> Result<String> {
+    if is_elsewhere(uri) {
+        return Ok(Address::parse(uri)?.neutral());
+    }
+    if ["qemu:///", "qemu+unix:///", "test:///"].iter().any(|start| uri.starts_with(start)) {
+        return Ok(uri.to_owned());
     }
     Err(Error::usage(format!("the provider vagrant cannot use the libvirt at {uri}"))
         .detail(
-            "The machines must run on this computer: their consoles, QMP connections and flight recorders are sockets and files of it, and \
-             their cables UDP ports of its 127.0.0.1. Without them nothing could be proved.",
+            "What the machines say, and what goes over their cables, must come to this computer: without it nothing could be proved.",
         )
-        .help("Run the controller on that computer (ssh HOST controller run ...), or use qemu:///session or qemu:///system here."))
+        .help(format!("One on another computer is reached over SSH: {SCHEME}[USER@]HOST/system (or /session)")))
+}
+
+/// The QEMU of a libvirt elsewhere.
+fn ask_hypervisor(virsh: &Virsh, told: &str) -> Result<Hypervisor> {
+    let can = |kind: &str| virsh.ask(&["domcapabilities", "--arch", std::env::consts::ARCH, "--virttype", kind]);
+    let (kvm, emulated) = (can("kvm")?, can("qemu")?);
+    let version = virsh.tell(&["version"])?;
+    let version = after(&version, "Running hypervisor: QEMU ");
+    let path = between(&emulated.stdout, "<path>", "</path>").or_else(|| between(&kvm.stdout, "<path>", "</path>"));
+    let (Some(path), Some(version)) = (path, version.as_deref().and_then(qemu::Version::read)) else {
+        return Err(Error::broken(format!("the libvirt at {told} has no QEMU"))
+            .detail(emulated.stderr.trim_end())
+            .help("There: sudo apt-get install qemu-system-x86"));
+    };
+    if version < qemu::OLDEST {
+        return Err(Error::broken(format!(
+            "QEMU at {told} is too old: found {version}, needed {} or newer",
+            qemu::OLDEST
+        ))
+        .detail(format!("found at {path}")));
+    }
+    Ok(Hypervisor { qemu: qemu::Info { path: path.into(), version }, kvm: kvm.how == Ended::Exit(0) })
 }
 
 /// libvirt's version, and whom its QEMUs run as, if it is not this user.
-fn ask_libvirt(virsh: &Virsh) -> Result<(String, Option<(u32, u32)>)> {
+fn ask_libvirt(virsh: &Virsh, told: &str) -> Result<(String, Option<(u32, u32)>)> {
     let silent = |error: Error| {
         let start = match virsh.uri.contains("/system") {
             true => {
@@ -104,21 +160,21 @@ fn ask_libvirt(virsh: &Virsh) -> Result<(String, Option<(u32, u32)>)> {
             }
             false => INSTALL,
         };
-        Error::broken(format!("libvirt at {} does not answer", virsh.uri))
+        Error::broken(format!("libvirt at {told} does not answer"))
             .detail(error.fact)
             .detail(error.detail.unwrap_or_default())
             .help(start)
     };
     let capabilities = virsh.tell(&["capabilities"]).map_err(silent)?;
-    let told = virsh.tell(&["version", "--daemon"]).map_err(silent)?;
-    let version = after(&told, "Running against daemon: ").or_else(|| after(&told, "Using library: libvirt "));
+    let versions = virsh.tell(&["version", "--daemon"]).map_err(silent)?;
+    let version = after(&versions, "Running against daemon: ").or_else(|| after(&versions, "Using library: libvirt "));
     if !virsh.uri.contains("/system") {
         return Ok((version.unwrap_or_default(), None));
     }
     if let Some(guard) =
         ["apparmor", "selinux"].iter().find(|it| capabilities.contains(&format!("<model>{it}</model>")))
     {
-        return Err(Error::broken(format!("libvirt at {} confines its machines by {guard}", virsh.uri))
+        return Err(Error::broken(format!("libvirt at {told} confines its machines by {guard}"))
             .detail("They could not reach the sockets and files by which the controller hears them.")
             .help("Run as an ordinary user, whose machines are not confined,\nor set security_driver = \"none\" in /etc/libvirt/qemu.conf and restart libvirtd"));
     }
@@ -177,14 +233,18 @@ mod tests {
     }
 
     #[test]
-    fn a_libvirt_elsewhere_is_refused_with_the_reason() {
-        for uri in ["qemu+ssh://lab/system", "qemu://lab/system", "xen:///", "qemu+tcp://127.0.0.1/system"] {
-            let error = is_here(uri).unwrap_err();
+    fn a_libvirt_that_cannot_be_used_is_refused_with_what_can() {
+        for uri in ["qemu://lab/system", "xen:///", "qemu+tcp://127.0.0.1/system"] {
+            let error = can_be_used(uri).unwrap_err();
             assert_eq!(error.kind, crate::error::Kind::Usage);
-            assert!(error.detail.unwrap().contains("flight recorders"), "{uri}");
+            assert!(error.help.unwrap().contains("qemu+ssh://[USER@]HOST/system"), "{uri}");
         }
-        for uri in ["qemu:///session", "qemu:///system", "qemu+unix:///system?socket=/run/x"] {
-            is_here(uri).unwrap();
+        for (uri, told) in [
+            ("qemu:///session", "qemu:///session"),
+            ("qemu+unix:///system?socket=/run/x", "qemu+unix:///system?socket=/run/x"),
+            ("qemu+ssh://root@lab/system?keyfile=/k", "qemu+ssh://lab/system"),
+        ] {
+            assert_eq!(can_be_used(uri).unwrap(), told);
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::machine::qmp::{Client, Event, Failure};
 use crate::process::{self, Child};
 use crate::runlog::belonging;
 use crate::timeline::{Ended, Recorder};
-use nix::sys::socket::{getsockopt, sockopt};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -42,10 +41,11 @@ impl Ears {
             let _ = std::fs::remove_file(path);
             let listener = UnixListener::bind(path).broken(fact)?;
             listener.set_nonblocking(true).broken(fact)?;
-            project.hand_over(path)?;
+            project.site.admit(path)?;
             Ok(listener)
         };
-        Ok(Self { console: listen(&project.plan.console(host))?, qmp: listen(&project.plan.qmp(host))? })
+        let plan = &project.plan;
+        Ok(Self { console: listen(&plan.here(&plan.console(host)))?, qmp: listen(&plan.here(&plan.qmp(host)))? })
     }
 
     /// Nobody of an earlier life is waiting at the door.
@@ -86,9 +86,8 @@ impl Life {
         let job = if it.first && !project.reused { Job::Up } else { Job::start(project, it.domain)? };
         let (console, stream) = connected(project, ears, it, &job)?;
         let fact = || format!("cannot hear QEMU of '{}'", it.host);
-        let peer = getsockopt(&stream, sockopt::PeerCredentials).broken(fact)?;
-        let pid = u32::try_from(peer.pid()).broken(fact)?;
-        let watch = Arc::new(Watch::new(it.host, it.domain, pid, recorder, it.pid_file.clone()));
+        let pid = project.site.process(&project.plan, it.host, &stream)?;
+        let watch = Arc::new(Watch::new(project, it, pid, recorder));
         // The start is told before anything that follows from it.
         watch.started()?;
         let (about_lines, about_events, about_end) = (Arc::clone(&watch), Arc::clone(&watch), Arc::clone(&watch));
@@ -97,7 +96,7 @@ impl Life {
         let on_event = move |event: Event| {
             // libvirt lets a QEMU whose guest has shut down live for a moment.
             if event.name == "SHUTDOWN" {
-                cables.nobody_there(&host);
+                cables.site.nobody_there(&cables.plan, &host);
             }
             about_events.on_qmp(&event);
         };
@@ -107,7 +106,7 @@ impl Life {
             .name("domain".to_owned())
             .spawn(belonging(move || about_end.until_the_end(&libvirt, &qmp_done, &console_done)))
             .broken(|| "cannot start a thread for a domain".to_owned())?;
-        let greeted = qmp.greet().map_err(|failure| not_greeted(it, &failure));
+        let greeted = qmp.greet().map_err(|failure| not_greeted(project, it, &failure));
         let started = job.finish(project, it);
         match (greeted, started) {
             (_, Err(error)) | (Err(error), Ok(())) => Err(error),
@@ -119,10 +118,11 @@ impl Life {
     }
 }
 
-fn not_greeted(it: &Starting<'_>, failure: &Failure) -> Error {
-    Error::broken(format!("QEMU of '{}' did not greet on QMP", it.host))
-        .detail(format!("came: {failure}"))
-        .detail(words(it.domain))
+fn not_greeted(project: &Project, it: &Starting<'_>, failure: &Failure) -> Error {
+    // It connects before it has looked at all that it was told.
+    let words = words(&*project.site, it.domain);
+    let fact = format!("QEMU of '{}' did not greet on QMP", it.host);
+    up::why(&words, &fact).detail(format!("{fact}; came: {failure}")).detail(words)
 }
 
 /// Waits for both connections of the QEMU that is being started.
@@ -161,7 +161,7 @@ fn connected(project: &Project, ears: &Ears, it: &Starting<'_>, job: &Job) -> Re
                     project.plan.console(it.host).display(),
                     project.plan.qmp(it.host).display()
                 ))
-                .detail(words(it.domain)));
+                .detail(words(&*project.site, it.domain)));
         }
         std::thread::sleep(LOOK);
     }
@@ -196,9 +196,10 @@ impl Job {
                     let _ = said
                         .try_clone()
                         .and_then(|mut said| said.rewind().and_then(|()| said.read_to_string(&mut text)));
-                    Err(Error::broken(format!("libvirt did not start the machine of '{}': virsh {how}", it.host))
+                    let fact = format!("libvirt did not start the machine of '{}': virsh {how}", it.host);
+                    Err(up::why(&text, &fact)
                         .detail(text.trim_end().to_owned())
-                        .detail(words(it.domain)))
+                        .detail(words(&*project.site, it.domain)))
                 }
             },
         }

@@ -6,7 +6,7 @@
 //! forwarded by QEMU itself.
 //!
 //! What a machine does is heard as from a QEMU of our own: its console and a QMP connection lead to sockets at which we listen, and its
-//! flight recorder is a file. So libvirt must be one of this computer.
+//! flight recorder is a file. Where libvirt is one of [another computer](elsewhere), all that is brought here over SSH.
 //!
 //! Order: what QEMU says comes at once; how it ended libvirt says, once its process is gone.
 //!
@@ -14,21 +14,28 @@
 //! (destroyed)`), the process's absence, and QEMU's own word that a signal ended it.
 
 mod boxes;
+mod elsewhere;
 mod find;
+mod furnish;
+mod guard;
 mod life;
 mod place;
+mod plan;
 mod ports;
 mod project;
 mod remains;
+mod site;
 mod up;
 mod vagrantfile;
 mod virsh;
 mod watch;
 
-pub use find::{Info, Versions};
+pub use find::{Hypervisor, Info, Versions, is_elsewhere, look_elsewhere};
+pub use guard::guard;
+pub use plan::{HostPlan, LinkPlan, Plan};
 pub use project::{Config, Project, Stop};
-pub use remains::{Remains, guard, kept};
-pub use vagrantfile::{HostPlan, LinkPlan, Plan, vagrantfile};
+pub use remains::{Remains, kept};
+pub use vagrantfile::vagrantfile;
 pub use virsh::Virsh;
 
 use super::console::Tail;
@@ -74,7 +81,7 @@ impl Vagrant {
     /// The project has no such host, or nothing can listen in its folder.
     pub fn new(project: Arc<Project>, host: &str, folder: &Path, recorder: Recorder) -> Result<Self> {
         let plan = project.plan();
-        let recordings = project.host(host)?.recorder.then(|| plan.folder.clone());
+        let recordings = plan.host(host)?.recorder.then(|| plan.folder.clone());
         Ok(Self {
             host: host.to_owned(),
             domain: plan.domain(host),
@@ -103,7 +110,7 @@ impl Vagrant {
 
     fn begin(&mut self) -> Result<()> {
         if let Some(recording) = self.recordings.fresh()? {
-            self.project.record_to(&self.host, &recording)?;
+            self.project.site.record_to(self.project.plan(), &self.host, &recording)?;
         }
         let first = self.life.is_none();
         self.life = None;
@@ -139,7 +146,7 @@ impl Machine for Vagrant {
     }
 
     fn cable(&self, link: usize) -> Result<Option<OwnedFd>> {
-        self.project.tunnel(&self.host, link).map(Some)
+        self.project.site.cable(self.project.plan(), &self.host, link).map(Some)
     }
 
     fn power_off(&mut self) -> Result<Ended> {
@@ -169,7 +176,7 @@ impl Machine for Vagrant {
     }
 
     fn set_carrier(&mut self, link: usize, up: bool) -> Result<()> {
-        let links = &self.project.host(&self.host)?.links;
+        let links = &self.project.plan().host(&self.host)?.links;
         let count = links.len();
         let mac = links
             .get(link)
@@ -205,7 +212,15 @@ impl Machine for Vagrant {
     }
 
     fn pid(&self) -> Option<u32> {
-        self.life.as_ref().and_then(|life| life.watch.pid())
+        self.life.as_ref().and_then(|life| life.watch.pid()).filter(|_| self.project.site.is_here())
+    }
+
+    fn command_line(&self) -> Option<Vec<u8>> {
+        self.project.site.command_line(self.life.as_ref()?.watch.pid()?)
+    }
+
+    fn is_here(&self) -> bool {
+        self.project.site.is_here()
     }
 
     fn is_on(&self) -> bool {
@@ -222,7 +237,8 @@ impl Drop for Vagrant {
             tracing::warn!("while ending '{}': {error}", self.host);
         }
         for link in std::mem::take(&mut self.unplugged) {
-            let mac = self.project.host(&self.host).ok().and_then(|host| host.links.get(link)).map(|link| link.mac);
+            let mac =
+                self.project.plan().host(&self.host).ok().and_then(|host| host.links.get(link)).map(|link| link.mac);
             if let Some(Err(error)) = mac.map(|mac| self.project.info.virsh.set_link(&self.domain, mac, true, false)) {
                 tracing::debug!("{error}");
             }

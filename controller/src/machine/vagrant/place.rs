@@ -1,8 +1,8 @@
 //! Where a project's folder is: one of its own, or that of a lab that was kept. Who has the lock in it, has the folder.
 
-use super::find::Info;
+use super::find::{Info, is_elsewhere};
+use super::plan::Plan;
 use super::remains::{self, take};
-use super::vagrantfile::Plan;
 use crate::error::{Context, Error, Result};
 use nix::fcntl::Flock;
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ const KEPT_AT_MOST: u32 = 16;
 
 /// The folder of all projects. Root's must be one that QEMU's user can get to.
 pub(super) fn base(info: &Info) -> Result<PathBuf> {
-    let path = remains::base(info.owner.is_some())?;
+    let path = remains::base(info.owner.is_some() && info.virsh.ssh.is_none())?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
     if !path.to_string_lossy().chars().all(plain) {
         return Err(Error::usage(format!("the provider vagrant cannot use the folder {}", path.display()))
@@ -40,7 +40,10 @@ pub(super) fn fresh(base: &Path) -> Result<Place> {
 
 /// The folder of a lab that was kept, or will be: the first that nobody has.
 pub(super) fn kept(base: &Path, plan: &Plan) -> Result<Place> {
-    let digest = Sha256::digest(format!("{plan:?}"));
+    // Elsewhere, the names of other computers' labs are beside ours.
+    let elsewhere = is_elsewhere(&plan.uri);
+    let who = elsewhere.then(|| (nix::unistd::gethostname().unwrap_or_default(), nix::unistd::geteuid()));
+    let digest = Sha256::digest(format!("{plan:?}{}", who.map(|it| format!("{it:?}")).unwrap_or_default()));
     let key: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     for number in 1..=KEPT_AT_MOST {
         let name = format!("kept-{key}-{number}");

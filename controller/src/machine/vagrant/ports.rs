@@ -3,7 +3,7 @@
 //! The controller's own ends are its own from the start. QEMU takes the others when it starts; who takes one of them in between makes that
 //! machine fail, and is told of. A project that is kept has the same ports again.
 
-use super::vagrantfile::{HostPlan, LinkPlan, Plan};
+use super::plan::{HostPlan, LinkPlan, Plan};
 use crate::error::{Context, Error, Result};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::BTreeMap;
@@ -31,10 +31,23 @@ pub(super) fn choose(hosts: &mut [HostPlan]) -> Result<()> {
     for host in hosts {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).broken(fact)?;
         host.ssh_port = listener.local_addr().broken(fact)?.port();
+        host.machine_ssh_port = host.ssh_port;
         tcp.push(listener);
         for link in &mut host.links {
             *link = LinkPlan { switch_port: free_udp()?, machine_port: free_udp()?, ..*link };
         }
+    }
+    Ok(())
+}
+
+/// Finds free ports for the guests' SSH alone, where the machines' own are those of another computer.
+pub(super) fn choose_ssh(hosts: &mut [HostPlan]) -> Result<()> {
+    let fact = || "no free port of 127.0.0.1".to_owned();
+    let mut held = Vec::new();
+    for host in hosts {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).broken(fact)?;
+        host.ssh_port = listener.local_addr().broken(fact)?.port();
+        held.push(listener);
     }
     Ok(())
 }
@@ -61,13 +74,16 @@ pub(super) fn tunnels(plan: &Plan) -> Result<BTreeMap<(String, usize), UdpSocket
 }
 
 /// Somebody else has a port of this lab's.
-fn taken(plan: &Plan, protocol: &str, port: u16, error: &std::io::Error) -> Error {
+pub(super) fn taken(plan: &Plan, protocol: &str, port: u16, error: &std::io::Error) -> Error {
     let option = if protocol == "TCP" { "ltnp" } else { "lunp" };
     Error::broken(format!("{protocol} port {port} of 127.0.0.1, which a machine of this lab needs, is in use: {error}")).help(format!(
         "See who has it: ss -{option} 'sport = :{port}'\nor, if these machines were kept, have others made: controller machines remove {}",
         plan.folder.file_name().unwrap_or_default().to_string_lossy()
     ))
 }
+
+/// The ports of a host: of its SSH, here and where it runs, and of its links, the switch's and the machine's.
+type Ports = (u16, u16, Vec<(u16, u16)>);
 
 fn file(plan: &Plan) -> PathBuf {
     plan.folder.join("ports.json")
@@ -77,7 +93,7 @@ fn file(plan: &Plan) -> PathBuf {
 pub(super) fn write(plan: &Plan) -> Result<()> {
     let ports = |host: &HostPlan| {
         let links: Vec<_> = host.links.iter().map(|link| (link.switch_port, link.machine_port)).collect();
-        (host.ssh_port, links)
+        (host.ssh_port, host.machine_ssh_port, links)
     };
     let all: BTreeMap<&str, _> = plan.hosts.iter().map(|host| (host.name.as_str(), ports(host))).collect();
     let path = file(plan);
@@ -90,16 +106,16 @@ pub(super) fn read(plan: &Plan) -> Result<Vec<HostPlan>> {
     let path = file(plan);
     let fact = || format!("cannot read {}", path.display());
     let text = fs::read_to_string(&path).broken(fact)?;
-    let all: BTreeMap<String, (u16, Vec<(u16, u16)>)> = serde_json::from_str(&text).broken(fact)?;
+    let all: BTreeMap<String, Ports> = serde_json::from_str(&text).broken(fact)?;
     let known = |host: &HostPlan| {
-        let (ssh_port, links) = all.get(&host.name)?;
+        let (ssh_port, machine_ssh_port, links) = all.get(&host.name)?;
         let link = |(link, (switch_port, machine_port)): (&LinkPlan, &(u16, u16))| LinkPlan {
             switch_port: *switch_port,
             machine_port: *machine_port,
             ..*link
         };
         let links: Vec<LinkPlan> = host.links.iter().zip(links).map(link).collect();
-        Some(HostPlan { ssh_port: *ssh_port, links, ..host.clone() })
+        Some(HostPlan { ssh_port: *ssh_port, machine_ssh_port: *machine_ssh_port, links, ..host.clone() })
     };
     plan.hosts
         .iter()
@@ -125,6 +141,7 @@ mod tests {
             append: String::new(),
             control_mac: [0; 6],
             ssh_port: 0,
+            machine_ssh_port: 0,
             links,
             recorder: false,
         };
@@ -132,7 +149,10 @@ mod tests {
         choose(&mut hosts).unwrap();
         Plan {
             folder: folder.to_owned(),
+            site: folder.to_owned(),
             uri: String::new(),
+            connect: String::new(),
+            disk_owner: None,
             prefix: String::new(),
             pool: String::new(),
             emulator: PathBuf::new(),

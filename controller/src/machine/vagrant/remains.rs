@@ -3,16 +3,15 @@
 //! Whoever ends a lab removes them: the controller itself; a guard, which outlives a controller that was killed; or, where the whole
 //! computer went down, the next controller. Domains are told by the lab's own prefix, and no other is ever touched.
 
+use super::plan::{HostPlan, Plan};
 use super::virsh::Virsh;
+use super::{elsewhere, ports, up};
 use crate::cache::{self, remove_folder};
 use crate::error::{Context, Error, Result};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The file in a project's folder that says all this.
@@ -20,12 +19,6 @@ const FILE: &str = "project.json";
 
 /// The file that whoever uses a project has locked.
 const LOCK: &str = "lock";
-
-/// What a guard is told when there is nothing left to guard.
-const DONE: &[u8] = b"done";
-
-/// How long a controller that is gone may take to let go of its project.
-const LOCK_WITHIN: Duration = Duration::from_secs(10);
 
 /// For how long libvirt may still make what a Vagrant that was killed had asked for.
 const AFTERMATH: Duration = Duration::from_secs(3);
@@ -43,6 +36,12 @@ pub struct Remains {
     pub pool: String,
     /// Whether the machines are kept: then they are only switched off.
     pub kept: bool,
+    /// The sockets of a connection to where libvirt is, if that is elsewhere.
+    #[serde(default)]
+    pub sockets: Option<PathBuf>,
+    /// The project's folder there.
+    #[serde(default)]
+    pub there: Option<PathBuf>,
 }
 
 impl Remains {
@@ -63,38 +62,88 @@ impl Remains {
         fs::write(&path, text).broken(|| format!("cannot write {}", path.display()))
     }
 
-    fn libvirt(&self) -> Virsh {
-        Virsh { program: self.virsh.clone(), uri: self.uri.clone() }
+    fn libvirt(&self) -> Result<Virsh> {
+        Virsh::at(&self.virsh, &self.uri).map_err(|error| self.left(error))
+    }
+
+    /// An error that leaves something, with what that is.
+    pub(super) fn left(&self, error: Error) -> Error {
+        error.detail(format!(
+            "What is left at {} is tried to be removed by the next run, too: domains {}*, storage pool {}{}",
+            self.uri,
+            self.prefix,
+            self.pool,
+            self.there.as_ref().map(|folder| format!(", folder {}", folder.display())).unwrap_or_default()
+        ))
+    }
+
+    /// The machines of this plan with the ports that they have, if they are there as they were kept: all of them, switched off.
+    pub(super) fn kept_ports(&self, libvirt: &Virsh, plan: &Plan) -> Option<Vec<HostPlan>> {
+        let there = || -> Result<Option<Vec<HostPlan>>> {
+            if !self.kept || !up::endpoints_file(plan).exists() {
+                return Ok(None);
+            }
+            self.clean(libvirt, &plan.folder)?;
+            libvirt.open_pool(&self.pool)?;
+            let domains = libvirt.domains(&self.prefix)?;
+            let mut wanted: Vec<String> = plan.hosts.iter().map(|host| plan.domain(&host.name)).collect();
+            wanted.sort();
+            let all = wanted.iter().all(|domain| domains.contains(domain)) && wanted.len() == domains.len();
+            if all { ports::read(plan).map(Some) } else { Ok(None) }
+        };
+        there().unwrap_or_else(|error| {
+            tracing::debug!("machines that were kept cannot be used: {error}");
+            None
+        })
+    }
+
+    /// Removes what is left of machines that cannot be used, but for the lock.
+    pub(super) fn clear(&self, libvirt: &Virsh, folder: &Path) -> Result<()> {
+        self.remove_from(libvirt)?;
+        let entries = fs::read_dir(folder).broken(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries.flatten().filter(|entry| entry.file_name() != LOCK) {
+            let path = entry.path();
+            let removed = if path.is_dir() {
+                remove_folder(&path)
+            } else {
+                fs::remove_file(&path).broken(|| format!("cannot remove {}", path.display()))
+            };
+            removed?;
+        }
+        Ok(())
     }
 
     /// Switches its machines off; removes them and all else, if they are not kept.
     ///
     /// # Errors
     /// What libvirt did not do; the rest is done.
-    pub fn clean(&self, folder: &Path) -> Result<()> {
+    pub(super) fn clean(&self, libvirt: &Virsh, folder: &Path) -> Result<()> {
         if self.kept {
-            return self.switch_off().map(drop);
+            return self.switch_off(libvirt).map(drop).map_err(|error| self.left(error));
         }
-        self.remove(folder)
+        self.remove(libvirt, folder)
     }
 
     /// As [`Remains::clean`], of machines that are not kept any more.
-    pub(super) fn remove(&self, folder: &Path) -> Result<()> {
-        let libvirt = self.libvirt();
+    pub(super) fn remove(&self, libvirt: &Virsh, folder: &Path) -> Result<()> {
+        self.remove_from(libvirt).map_err(|error| self.left(error))?;
+        remove_folder(folder)
+    }
+
+    /// Removes all that is where libvirt is, but for the project's folder, if that is here.
+    fn remove_from(&self, libvirt: &Virsh) -> Result<()> {
         let mut first = None;
         let mut note = |done: Result<()>| first = first.take().or(done.err());
-        for domain in self.switch_off()? {
-            note(libvirt.undefine(&domain));
-            // libvirt never removes a domain's log.
-            for log in logs(&domain) {
-                let _ = fs::remove_file(log);
-            }
+        let domains = self.switch_off(libvirt)?;
+        for domain in &domains {
+            note(libvirt.undefine(domain));
         }
         note(libvirt.forget_pool(&self.pool));
-        if let Some(error) = first {
-            return Err(error);
+        match (&libvirt.ssh, &self.there) {
+            (Some(ssh), Some(there)) => note(elsewhere::remove(ssh, there, &self.prefix)),
+            _ => forget_logs(&self.prefix),
         }
-        remove_folder(folder)
+        first.map_or(Ok(()), Err)
     }
 
     /// Removes machines that were kept. False if a controller uses them.
@@ -103,12 +152,11 @@ impl Remains {
     /// What libvirt did not do.
     pub fn forget(&self, folder: &Path) -> Result<bool> {
         let Some(_ours) = take(folder)? else { return Ok(false) };
-        self.remove(folder).map(|()| true)
+        self.remove(&self.libvirt()?, folder).map(|()| true)
     }
 
     /// Cuts the power of all machines; gives all domains.
-    fn switch_off(&self) -> Result<Vec<String>> {
-        let libvirt = self.libvirt();
+    fn switch_off(&self, libvirt: &Virsh) -> Result<Vec<String>> {
         let domains = libvirt.domains(&self.prefix)?;
         for domain in &domains {
             if !libvirt.state(domain)?.starts_with("shut off")
@@ -123,15 +171,24 @@ impl Remains {
     }
 
     /// As [`Remains::clean`], after a controller that was killed: what it had asked libvirt for may still come.
-    fn clean_up(&self, folder: &Path) -> Result<()> {
+    pub(super) fn clean_up(&self, folder: &Path) -> Result<()> {
+        self.forget_sockets();
+        let libvirt = self.libvirt()?;
         let until = Instant::now() + AFTERMATH;
         while Instant::now() < until {
-            for domain in self.switch_off()?.iter().filter(|_| !self.kept) {
-                self.libvirt().undefine(domain)?;
+            for domain in self.switch_off(&libvirt)?.iter().filter(|_| !self.kept) {
+                libvirt.undefine(domain)?;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        self.clean(folder)
+        self.clean(&libvirt, folder)
+    }
+
+    /// Removes the sockets of a connection whose controller was killed.
+    fn forget_sockets(&self) {
+        if let Some(folder) = self.sockets.as_ref().filter(|it| it.exists()) {
+            let _ = remove_folder(folder);
+        }
     }
 }
 
@@ -143,7 +200,7 @@ pub(super) fn base(system: bool) -> Result<PathBuf> {
     if system { Ok(PathBuf::from(ROOTS)) } else { cache::folder("machines") }
 }
 
-/// The projects that were kept: name, folder, and what they leave.
+/// The projects that were kept, and those that could not be removed: name, folder, and what they leave.
 ///
 /// # Errors
 /// There is no folder for them.
@@ -152,19 +209,35 @@ pub fn kept() -> Result<Vec<(String, PathBuf, Remains)>> {
     for base in [base(false)?, base(true)?] {
         for entry in fs::read_dir(base).into_iter().flatten().flatten() {
             let (name, folder) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
-            all.extend(Remains::of(&folder).ok().filter(|it| it.kept).map(|it| (name, folder, it)));
+            let remains = Remains::of(&folder).ok();
+            // One that is not kept and is in use will be removed by whoever uses it.
+            let here_to_stay = |it: &Remains| it.kept || matches!(take(&folder), Ok(Some(_)));
+            all.extend(remains.filter(here_to_stay).map(|it| (name, folder, it)));
         }
     }
     all.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     Ok(all)
 }
 
-/// Where libvirt logs a domain: root's, and the user's own.
-pub(super) fn logs(domain: &str) -> Vec<PathBuf> {
-    let name = format!("{domain}.log");
+/// Where libvirt logs domains: root's, and the user's own.
+fn log_folders() -> [PathBuf; 2] {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
-    vec![Path::new("/var/log/libvirt/qemu").join(&name), cache.join("libvirt/qemu/log").join(&name)]
+    ["/var/log/libvirt/qemu".into(), cache.join("libvirt/qemu/log")]
+}
+
+/// Where libvirt logs a domain.
+pub(super) fn logs(domain: &str) -> [PathBuf; 2] {
+    log_folders().map(|folder| folder.join(format!("{domain}.log")))
+}
+
+/// Removes the logs of the domains whose names begin with `prefix`: libvirt never does.
+fn forget_logs(prefix: &str) {
+    for entry in log_folders().iter().flat_map(fs::read_dir).flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Takes the project in this folder; none if somebody else has it.
@@ -185,62 +258,10 @@ pub(super) fn sweep(base: &Path) {
         }
         if let Ok(Some(_ours)) = take(&folder) {
             tracing::info!("removing {}, left by a controller that was killed", folder.display());
-            if let Err(error) = remains.remove(&folder) {
+            remains.forget_sockets();
+            if let Err(error) = remains.libvirt().and_then(|libvirt| remains.remove(&libvirt, &folder)) {
                 tracing::warn!("cannot remove what {} left: {error}", folder.display());
             }
         }
     }
-}
-
-/// A process that outlives this one, and cleans up if this one is killed.
-#[derive(Debug)]
-pub(super) struct Guard {
-    child: Child,
-    /// Closed by the kernel when this process ends in any way.
-    line: Option<ChildStdin>,
-}
-
-impl Guard {
-    /// Starts one for the project in this folder: `controller` is our own executable.
-    pub(super) fn post(controller: &Path, folder: &Path) -> Result<Self> {
-        let mut command = Command::new(controller);
-        // No terminal's signal reaches it.
-        command.arg("guard-machines").arg(folder).process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().broken(|| "cannot start the guard of the machines".to_owned())?;
-        let line = child.stdin.take();
-        Ok(Self { child, line })
-    }
-
-    /// There is nothing left to guard.
-    pub(super) fn dismiss(mut self) {
-        use std::io::Write;
-        if let Some(mut line) = self.line.take() {
-            let _ = line.write_all(DONE);
-        }
-        let _ = self.child.wait();
-    }
-}
-
-/// The guard's own work: waits until the controller says that it is done, or is gone; and then cleans up.
-///
-/// # Errors
-/// What libvirt did not do.
-pub fn guard(folder: &Path) -> Result<()> {
-    let remains = Remains::of(folder)?;
-    let mut said = Vec::new();
-    let heard = std::io::stdin().read_to_end(&mut said);
-    if heard.is_ok() && said == DONE {
-        return Ok(());
-    }
-    // The kernel closes a dead controller's files one after the other: the lock may go later than our line.
-    let until = Instant::now() + LOCK_WITHIN;
-    let _ours = loop {
-        match take(folder)? {
-            Some(ours) => break ours,
-            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
-            None => return Err(Error::broken(format!("{} is in use", folder.display()))),
-        }
-    };
-    remains.clean_up(folder)
 }

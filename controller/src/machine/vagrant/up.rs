@@ -4,8 +4,8 @@
 //! its SSH is, `vagrant ssh-config` says afterwards.
 
 use super::boxes;
+use super::plan::Plan;
 use super::project::Project;
-use super::vagrantfile::Plan;
 use crate::error::{Context, Error, Result};
 use crate::machine::Accelerator;
 use crate::process::{self, Child};
@@ -180,15 +180,16 @@ pub(super) fn home(folder: &Path) -> Result<()> {
 
 /// Why `vagrant up` failed, as far as that can be told from what it said, and what helps.
 fn failed(how: &Ended, said: &str) -> Error {
-    let known = KNOWN.iter().find(|(words, ..)| said.contains(words));
-    let error = match known {
-        Some((_, fact, _)) => Error::broken((*fact).to_owned()),
-        None => Error::broken("Vagrant did not bring the machines up"),
-    };
-    let error = error.detail(format!("`vagrant up` {how}; it said last:\n{}", last(said)));
-    match known.map(|(.., help)| *help) {
-        Some(help) if !help.is_empty() => error.help(help),
-        _ => error,
+    why(said, "Vagrant did not bring the machines up")
+        .detail(format!("`vagrant up` {how}; it said last:\n{}", last(said)))
+}
+
+/// What these words of Vagrant's or QEMU's mean, and what helps; `else_fact`, if that is not known.
+pub(super) fn why(said: &str, else_fact: &str) -> Error {
+    match KNOWN.iter().find(|(words, ..)| said.contains(words)) {
+        None => Error::broken(else_fact),
+        Some((_, fact, "")) => Error::broken(*fact),
+        Some((_, fact, help)) => Error::broken(*fact).help(*help),
     }
 }
 

@@ -5,117 +5,30 @@
 //! Console and QMP lead to sockets at which the controller listens, so that
 //! QEMU finds them open when it starts. The link NICs are UDP tunnels between two ports of 127.0.0.1.
 
+use super::plan::{HostPlan, Plan};
 use crate::machine::qemu::{EMULATED_CPU, RECORDER_MIB};
-use crate::machine::{Accelerator, Mac, mac_text};
+use crate::machine::{Accelerator, mac_text};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What is ahead of the machines.
-///
-/// The plugin waits until libvirt knows an address of the machine. Here it never does: no libvirt network is involved. SSH is forwarded
-/// from 127.0.0.1 by QEMU itself.
-const HEAD: &str = r#"# Made by Deadpeer for one lab; its controller must listen at the sockets named below when a machine starts.
-require "vagrant-libvirt/driver"
-# libvirt has no network that could know a machine's address: QEMU forwards its SSH.
-VagrantPlugins::ProviderLibvirt::Driver.prepend(Module.new { def get_ipaddress(*) = "127.0.0.1" })
-"#;
-
-/// A lab as Vagrant is told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The project's folder, where the Vagrantfile is put. It holds the names below; no path of it needs quoting in Ruby.
-    pub folder: PathBuf,
-    /// Where libvirt is.
-    pub uri: String,
-    /// What the names of domains begin with; the host's name follows.
-    pub prefix: String,
-    /// The storage pool for the disks.
-    pub pool: String,
-    /// QEMU.
-    pub emulator: PathBuf,
-    /// How instructions are executed.
-    pub accelerator: Accelerator,
-    /// The private key for logging in.
-    pub key: PathBuf,
-    /// Within which time a machine must let Vagrant log in, in seconds.
-    pub boot_seconds: u64,
-    /// The machines.
-    pub hosts: Vec<HostPlan>,
-}
-
-/// A machine as Vagrant is told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPlan {
-    /// The host's name.
-    pub name: String,
-    /// The box that its disk comes from.
-    pub box_name: String,
-    /// The box's version, which is that of the image in it.
-    pub box_version: String,
-    /// Memory in MiB.
-    pub memory: u32,
-    /// The kernel.
-    pub kernel: PathBuf,
-    /// The kernel command line.
-    pub append: String,
-    /// Address of the control NIC.
-    pub control_mac: Mac,
-    /// The port of 127.0.0.1 that leads to the guest's SSH.
-    pub ssh_port: u16,
-    /// The link NICs, link 0 first.
-    pub links: Vec<LinkPlan>,
-    /// Whether it has a flight recorder.
-    pub recorder: bool,
-}
-
-/// A link NIC: its address, and the two ends of its tunnel, ports of 127.0.0.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkPlan {
-    /// The NIC's address.
-    pub mac: Mac,
-    /// The controller's end.
-    pub switch_port: u16,
-    /// QEMU's end.
-    pub machine_port: u16,
-}
-
-/// Names of a host's files in the project's folder.
-impl Plan {
-    /// The initramfs with the host's seed.
-    #[must_use]
-    pub fn initrd(&self, host: &str) -> PathBuf {
-        self.folder.join(format!("{host}.initrd"))
-    }
-
-    /// The socket to which its console leads.
-    #[must_use]
-    pub fn console(&self, host: &str) -> PathBuf {
-        self.folder.join(format!("{host}.console"))
-    }
-
-    /// The socket to which its QMP leads.
-    #[must_use]
-    pub fn qmp(&self, host: &str) -> PathBuf {
-        self.folder.join(format!("{host}.qmp"))
-    }
-
-    /// The flight recorder's memory: a link to the one of this power-on.
-    #[must_use]
-    pub fn recorder(&self, host: &str) -> PathBuf {
-        self.folder.join(format!("{host}.recorder"))
-    }
-
-    /// The domain's name.
-    #[must_use]
-    pub fn domain(&self, host: &str) -> String {
-        format!("{}{host}", self.prefix)
-    }
-}
+/// What is ahead of the machines: whose it is, and how the plugin knows a machine's address, as in the lab by hand.
+const HEAD: &str = concat!(
+    "# Made by Deadpeer for one lab; its controller must listen at the sockets named below when a machine starts.\n\n",
+    include_str!("../../../../vagrant/user_network.rb"),
+    "\n"
+);
 
 /// The Vagrantfile of this lab.
 #[must_use]
 pub fn vagrantfile(plan: &Plan) -> String {
     let mut text = HEAD.to_owned();
+    if let Some((user, group)) = plan.disk_owner {
+        // The plugin takes a user's own libvirt to be one of this computer, and its user to be this one.
+        let _ = writeln!(
+            text,
+            "VagrantPlugins::ProviderLibvirt::Util::StorageUtil.module_eval {{ def storage_uid(*) = {user}; def storage_gid(*) = {group} }}"
+        );
+    }
     let mut line = |indent: usize, words: String| {
         let _ = writeln!(text, "{:1$}{words}", "", 2 * indent);
     };
@@ -166,9 +79,9 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
         Accelerator::Tcg => "qemu",
     };
     let settings = [
-        ("uri", quote(&plan.uri)),
+        ("uri", quote(&plan.connect)),
         // Where the plugin would look for networks, of which there are none: not at root's libvirt, which an ordinary user cannot ask.
-        ("system_uri", quote(&plan.uri)),
+        ("system_uri", quote(&plan.connect)),
         ("driver", quote(driver)),
         ("emulator_path", path(&plan.emulator)),
         ("default_prefix", quote(&plan.prefix)),
@@ -205,7 +118,10 @@ const RECORDER_SLOT: u8 = 0x1d;
 fn qemu(plan: &Plan, host: &HostPlan) -> Vec<[String; 2]> {
     let option = |name: &str, value: String| [name.to_owned(), value];
     let mut all = vec![
-        option("-netdev", format!("user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:{}-10.0.2.15:22", host.ssh_port)),
+        option(
+            "-netdev",
+            format!("user,id=control,restrict=on,hostfwd=tcp:127.0.0.1:{}-10.0.2.15:22", host.machine_ssh_port),
+        ),
         option(
             "-device",
             format!(
@@ -226,9 +142,8 @@ fn qemu(plan: &Plan, host: &HostPlan) -> Vec<[String; 2]> {
             option("-device", format!("ivshmem-plain,memdev=recorder,bus=pci.0,addr={RECORDER_SLOT:#04x}")),
         ]);
     }
-    let qmp = plan.qmp(&host.name);
     all.extend([
-        option("-chardev", format!("socket,id=deadpeer,path={}", qmp.display())),
+        option("-chardev", plan.qmp_device(&host.name)),
         option("-mon", "chardev=deadpeer,mode=control".to_owned()),
     ]);
     all
@@ -245,6 +160,7 @@ fn path(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::LinkPlan;
     use super::*;
 
     fn plan() -> Plan {
@@ -262,12 +178,16 @@ mod tests {
             append: "console=ttyS0 init=/sbin/init".to_owned(),
             control_mac: [2, 0xde, 0xad, 0, 0xff, number],
             ssh_port: 42_000 + u16::from(number),
+            machine_ssh_port: 42_000 + u16::from(number),
             links,
             recorder: true,
         };
         Plan {
             folder: "/machines/1f2e3d4c".into(),
+            site: "/machines/1f2e3d4c".into(),
             uri: "qemu:///session".to_owned(),
+            connect: "qemu:///session".to_owned(),
+            disk_owner: None,
             prefix: "deadpeer-1f2e3d4c-".to_owned(),
             pool: "deadpeer-1f2e3d4c".to_owned(),
             emulator: "/usr/bin/qemu-system-x86_64".into(),
@@ -284,6 +204,29 @@ mod tests {
     #[test]
     fn the_whole_vagrantfile() {
         insta::assert_snapshot!(vagrantfile(&plan()));
+    }
+
+    #[test]
+    fn elsewhere_paths_and_ports_are_those_there_and_ssh_is_here() {
+        let mut plan = plan();
+        plan.site = "/there/1f2e3d4c".into();
+        plan.connect = "qemu+unix:///session?socket=/tmp/x/libvirt".to_owned();
+        plan.disk_owner = Some((1000, 1001));
+        plan.hosts[0].machine_ssh_port = 52_001;
+        let text = vagrantfile(&plan);
+        for words in [
+            "libvirt.uri = 'qemu+unix:///session?socket=/tmp/x/libvirt'",
+            "def storage_uid(*) = 1000; def storage_gid(*) = 1001",
+            "machine.ssh.port = 42001",
+            "hostfwd=tcp:127.0.0.1:52001-10.0.2.15:22",
+            "path: '/there/1f2e3d4c/client.console'",
+            "path=/there/1f2e3d4c/client.qmp",
+            "mem-path=/there/1f2e3d4c/client.recorder",
+            "libvirt.initrd = '/there/1f2e3d4c/client.initrd'",
+            "private_key_path = '/machines/1f2e3d4c/key'",
+        ] {
+            assert!(text.contains(words), "{words}:\n{text}");
+        }
     }
 
     #[test]

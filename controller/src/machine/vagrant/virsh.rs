@@ -1,11 +1,14 @@
 //! libvirt, spoken to through `virsh`: each command with a deadline, each failure with libvirt's own words.
 
+use super::elsewhere::{self, Ssh};
+use super::find::is_elsewhere;
 use crate::error::{Error, Result};
 use crate::machine::{Mac, mac_text};
 use crate::process::{self, Output};
 use crate::timeline::Ended;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long libvirt may take for one of its short actions. It answers within a tenth of a second, if not starved; before its first domain
@@ -20,11 +23,31 @@ pub(super) const DESTROYED: &str = "shut off (destroyed)";
 pub struct Virsh {
     /// The executable.
     pub program: PathBuf,
-    /// Where libvirt is.
+    /// Where libvirt is, for whoever connects from here.
     pub uri: String,
+    /// The way to the computer that it is on, if that is not this one.
+    pub(super) ssh: Option<Arc<Ssh>>,
 }
 
 impl Virsh {
+    /// The libvirt at `uri`, spoken to through this executable.
+    ///
+    /// # Errors
+    /// It is on another computer, to which there is no way.
+    pub(super) fn at(program: &Path, uri: &str) -> Result<Self> {
+        let program = program.to_owned();
+        if !is_elsewhere(uri) {
+            return Ok(Self { program, uri: uri.to_owned(), ssh: None });
+        }
+        let (ssh, uri) = elsewhere::connect(uri)?;
+        Ok(Self { program, uri, ssh: Some(ssh) })
+    }
+
+    /// That the way to it is lost, if it is.
+    pub(super) fn lost(&self) -> Option<Error> {
+        self.ssh.as_ref().and_then(|ssh| ssh.lost())
+    }
+
     /// The command line of `words`.
     pub(super) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -84,6 +107,19 @@ impl Virsh {
         self.tell(&["undefine", domain]).map(drop)
     }
 
+    /// Makes a volume anew, as it was when nothing had been written on it: based on the same one.
+    pub(super) fn renew_volume(&self, pool: &str, volume: &str) -> Result<()> {
+        let told = self.tell(&["vol-dumpxml", volume, "--pool", pool])?;
+        let base = between(&told, "<backingStore>", "</backingStore>").and_then(|it| between(it, "<path>", "</path>"));
+        let size = between(&told, "<capacity unit='bytes'>", "</capacity>");
+        let (Some(base), Some(size)) = (base, size) else {
+            return Err(Error::broken(format!("the disk {volume} cannot be made afresh")).detail(told));
+        };
+        self.tell(&["vol-delete", volume, "--pool", pool])?;
+        let based = ["--backing-vol", base, "--backing-vol-format", "qcow2"];
+        self.tell(&[&["vol-create-as", pool, volume, size, "--format", "qcow2"], &based[..]].concat()).map(drop)
+    }
+
     /// Makes a storage pool of a folder, and opens it.
     pub(super) fn make_pool(&self, pool: &str, folder: &str) -> Result<()> {
         self.tell(&["pool-define-as", pool, "dir", "--target", folder])?;
@@ -109,4 +145,9 @@ impl Virsh {
         }
         self.tell(&["pool-undefine", pool]).map(drop)
     }
+}
+
+/// What stands between two words, the first time.
+pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    Some(text.split_once(before)?.1.split_once(after)?.0.trim())
 }

@@ -1,6 +1,9 @@
 //! What a domain's QEMU does, turned into events: its console, its QMP events and its end are seen by three threads, and this is where they
 //! meet. The process is libvirt's child and not ours: that it is gone is seen in /proc, and how it ended libvirt says.
 
+use super::life::Starting;
+use super::project::Project;
+use super::site::Site;
 use super::virsh::{DESTROYED, Virsh};
 use crate::error::{Context, Result};
 use crate::machine::qmp;
@@ -9,7 +12,7 @@ use crate::timeline::{Ended, LabTime, MachineEvent, Recorder};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often the process is looked at while it lives: somebody may have stopped it.
@@ -28,9 +31,11 @@ const WORDS_SHOWN: usize = 2000;
 #[derive(Debug)]
 pub(super) struct Watch {
     teller: Teller,
+    project: Arc<Project>,
     domain: String,
     pid: u32,
-    pid_file: PathBuf,
+    /// Where the process id is while the process lives; nowhere, where it is one of another computer.
+    pid_file: Option<PathBuf>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -52,17 +57,18 @@ struct State {
 }
 
 impl Watch {
-    pub(super) fn new(host: &str, domain: &str, pid: u32, recorder: Recorder, pid_file: PathBuf) -> Self {
-        let teller = Teller { host: host.to_owned(), recorder };
-        let (domain, state) = (domain.to_owned(), Mutex::default());
-        Self { teller, domain, pid, pid_file, state, changed: Condvar::new() }
+    pub(super) fn new(project: &Arc<Project>, it: &Starting<'_>, pid: u32, recorder: Recorder) -> Self {
+        let teller = Teller { host: it.host.to_owned(), recorder };
+        let (domain, state) = (it.domain.to_owned(), Mutex::default());
+        let pid_file = project.site.is_here().then(|| it.pid_file.clone());
+        Self { teller, project: Arc::clone(project), domain, pid, pid_file, state, changed: Condvar::new() }
     }
 
     /// The process is there: leaves its pid in the run's folder, and tells.
     pub(super) fn started(&self) -> Result<()> {
         self.teller.note(MachineEvent::PoweredOn { pid: Some(self.pid) });
-        fs::write(&self.pid_file, format!("{}\n", self.pid))
-            .broken(|| format!("cannot write {}", self.pid_file.display()))
+        let Some(file) = &self.pid_file else { return Ok(()) };
+        fs::write(file, format!("{}\n", self.pid)).broken(|| format!("cannot write {}", file.display()))
     }
 
     /// A line came on the console.
@@ -94,23 +100,31 @@ impl Watch {
 
     /// Watches the process until it is gone and that is told. `qmp` and `console` are disconnected when these are read to the end.
     pub(super) fn until_the_end(&self, libvirt: &Virsh, qmp: &Receiver<()>, console: &Receiver<()>) {
+        let site = &self.project.site;
         while qmp.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-            let stopped = process_state(self.pid) == Some('T');
+            let stopped = site.state(self.pid).is_ok_and(|state| state == Some('T'));
             let before = std::mem::replace(&mut self.state().stopped, stopped);
             if stopped && !before {
                 self.teller.note(MachineEvent::Stopped);
             }
         }
-        let at = self.teller.recorder.clock().now();
+        let mut at = self.teller.recorder.clock().now();
+        if self.state().shut_down.is_none() {
+            site.nobody_there(&self.project.plan, &self.teller.host);
+        }
         let _ = console.recv_timeout(LAST_WORDS);
         let until = Instant::now() + DEATH;
-        while is_alive(self.pid) && Instant::now() < until {
+        while self.is_alive() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(2));
+        }
+        if !site.is_here() {
+            // What it did last has come by now, and not before.
+            at = self.teller.recorder.clock().now();
         }
         let standing = loop {
             let standing = match libvirt.state(&self.domain) {
                 Ok(standing) => standing,
-                Err(error) => format!("unknown ({})", error.detail.unwrap_or(error.fact)),
+                Err(error) => break format!("unknown ({})", error.detail.unwrap_or(error.fact)),
             };
             if !standing.starts_with("running") && !standing.starts_with("in shutdown") || Instant::now() >= until {
                 break standing;
@@ -121,16 +135,20 @@ impl Watch {
     }
 
     fn on_end(&self, at: LabTime, standing: String) {
-        let _ = fs::remove_file(&self.pid_file);
+        if let Some(file) = &self.pid_file {
+            let _ = fs::remove_file(file);
+        }
         let mut state = self.state();
-        let gone = !is_alive(self.pid);
+        let gone = matches!(self.project.site.state(self.pid), Ok(None));
         if state.shut_down.is_some() && gone && standing == "shut off (shutdown)" {
             // Told already, as what it was: the guest's own doing.
         } else if state.power_cut && gone && standing == DESTROYED {
             let how = ended_by(state.signalled);
             self.teller.note_at(at, MachineEvent::PoweredOff { how, domain: Some(standing.clone()) });
         } else {
-            let how = Ended::Lost(format!("libvirt says: {standing}"));
+            let lost =
+                self.project.info.virsh.lost().map(|it| format!("{} ({})", it.fact, it.detail.unwrap_or_default()));
+            let how = Ended::Lost(lost.unwrap_or_else(|| format!("libvirt says: {standing}")));
             self.teller.note_at(at, MachineEvent::Died { how, words: self.words() });
         }
         state.ended = Some(standing);
@@ -184,7 +202,12 @@ impl Watch {
 
     /// What QEMU said, as libvirt logs it: after its command line.
     fn words(&self) -> String {
-        words(&self.domain)
+        words(&*self.project.site, &self.domain)
+    }
+
+    /// Whether the process runs, as far as that can be told.
+    fn is_alive(&self) -> bool {
+        matches!(self.project.site.state(self.pid), Ok(Some(_)))
     }
 
     fn complain(&self, what: String) {
@@ -204,9 +227,8 @@ fn ended_by(signalled: bool) -> Ended {
 }
 
 /// QEMU's own words of a domain's last life, as libvirt logs them.
-pub(super) fn words(domain: &str) -> String {
-    let log = super::remains::logs(domain).into_iter().find_map(|path| fs::read(path).ok()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&log);
+pub(super) fn words(site: &dyn Site, domain: &str) -> String {
+    let text = site.log(domain);
     // The command line ends with the domain's last start; what QEMU says has no time before it that libvirt writes, or begins with its name.
     let said: Vec<&str> =
         text.lines().rev().take_while(|line| !line.ends_with("starting up") && !line.starts_with('-')).collect();
@@ -214,15 +236,4 @@ pub(super) fn words(domain: &str) -> String {
     let text = said.join("\n");
     let from = text.char_indices().rev().nth(WORDS_SHOWN).map_or(0, |(at, _)| at);
     text[from..].to_owned()
-}
-
-/// A process's state, as proc_pid_stat(5) has it; none if there is no such process.
-fn process_state(pid: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
-}
-
-/// Whether a process runs: one that is dead and not reaped does not.
-fn is_alive(pid: u32) -> bool {
-    !matches!(process_state(pid), None | Some('Z' | 'X'))
 }

@@ -37,6 +37,7 @@ pub use reading::{KernelWitness, Look, Testimony};
 use crate::error::{Error, Result};
 use crate::timeline::{Event, KernelAccount, LabTime, What};
 use clock::Source;
+use reading::Clock;
 
 /// What all the kernels said.
 #[derive(Debug, Default)]
@@ -62,9 +63,13 @@ pub fn testify(testimonies: Vec<Testimony>, timeline: &[Event], watched: LabTime
         if let (Some(damage), None) = (testimony.damage(), &doubt) {
             doubt = Some(damage);
         }
-        let (host, boots, in_lockstep) = testimony.into_boots();
+        let (host, boots, clock) = testimony.into_boots();
         for boot in boots {
-            let source = if in_lockstep { Source::Labs } else { boot.clock() };
+            let source = match clock {
+                Clock::Labs => Source::Labs,
+                Clock::Here => boot.clock(),
+                Clock::Elsewhere => Source::Other,
+            };
             let (placed, account) = place::place(&host, boot, source, &others, watched);
             events.extend(placed);
             accounts.push((host.clone(), account));

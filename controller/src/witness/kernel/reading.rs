@@ -27,8 +27,18 @@ pub struct Testimony {
     host: String,
     boots: Vec<Boot>,
     damage: Vec<String>,
-    /// Its clock is the lab's own.
-    in_lockstep: bool,
+    clock: Clock,
+}
+
+/// What the clock of a machine goes by, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// The lab's own clock.
+    Labs,
+    /// This computer's clock, if its guest uses one that does.
+    Here,
+    /// Another computer's.
+    Elsewhere,
 }
 
 impl Testimony {
@@ -38,9 +48,9 @@ impl Testimony {
         (!self.damage.is_empty()).then(|| Error::broken(fact()).detail(self.damage.join("\n")))
     }
 
-    /// The host, its boots, and whether its clock is the lab's own.
-    pub(super) fn into_boots(self) -> (String, Vec<Boot>, bool) {
-        (self.host, self.boots, self.in_lockstep)
+    /// The host, its boots, and what its clock goes by.
+    pub(super) fn into_boots(self) -> (String, Vec<Boot>, Clock) {
+        (self.host, self.boots, self.clock)
     }
 }
 
@@ -86,11 +96,12 @@ impl Look {
 
 impl KernelWitness {
     /// Begins to read the recorder in `file`, that of `host`'s machine, on a thread. Events are noted as they come, at provisional times.
+    /// `here`: the machine runs on this computer, else what is read is a copy.
     ///
     /// # Errors
     /// There is no such file, or no thread to be had.
-    pub fn start(host: &str, file: &Path, recorder: Recorder) -> Result<Self> {
-        let live = Live::open(host, file, recorder)?;
+    pub fn start(host: &str, file: &Path, here: bool, recorder: Recorder) -> Result<Self> {
+        let live = Live::open(host, file, if here { Clock::Here } else { Clock::Elsewhere }, recorder)?;
         let told = OpenOptions::new().write(true).open(file).broken(|| cannot_open(file))?;
         let (stop, recorded) = (Arc::new(AtomicBool::new(false)), Arc::clone(&live.recorded));
         let over = Arc::clone(&stop);
@@ -106,7 +117,7 @@ impl KernelWitness {
     /// # Errors
     /// There is no such file.
     pub fn by_hand(host: &str, file: &Path, recorder: Recorder) -> Result<(Self, Look)> {
-        let live = Live::open(host, file, recorder)?;
+        let live = Live::open(host, file, Clock::Labs, recorder)?;
         let recorded = Arc::clone(&live.recorded);
         let look = Look(Arc::new(Mutex::new(Some(live))));
         let reading = Some(Reading::ByHand(look.clone()));
@@ -134,8 +145,7 @@ impl KernelWitness {
             Some(Reading::ByHand(look)) => {
                 look.look()?;
                 let live = look.live().take();
-                let lockstep = |live: Live| Testimony { in_lockstep: true, ..live.end() };
-                live.map(lockstep).ok_or_else(|| Error::broken("a kernel witness was ended twice"))
+                live.map(Live::end).ok_or_else(|| Error::broken("a kernel witness was ended twice"))
             }
             None => Err(Error::broken("a kernel witness was ended twice")),
         }
@@ -156,6 +166,7 @@ impl Drop for KernelWitness {
 #[derive(Debug)]
 struct Live {
     host: String,
+    clock: Clock,
     reader: Reader<File>,
     recording: Recording,
     recorder: Recorder,
@@ -163,9 +174,9 @@ struct Live {
 }
 
 impl Live {
-    fn open(host: &str, file: &Path, recorder: Recorder) -> Result<Self> {
+    fn open(host: &str, file: &Path, clock: Clock, recorder: Recorder) -> Result<Self> {
         let (reader, recording) = (Reader::new(open(file)?), Recording::new(host));
-        Ok(Self { host: host.to_owned(), reader, recording, recorder, recorded: Arc::default() })
+        Ok(Self { host: host.to_owned(), clock, reader, recording, recorder, recorded: Arc::default() })
     }
 
     /// Notes what is new.
@@ -187,7 +198,9 @@ impl Live {
             if over {
                 return Ok(self.end());
             }
-            tell(told, self.recorder.clock().now().0, self.recording.frames_suffice())
+            // Two computers' clocks drift: there are never frames enough then.
+            let suffice = self.clock != Clock::Elsewhere && self.recording.frames_suffice();
+            tell(told, self.recorder.clock().now().0, suffice)
                 .broken(|| format!("cannot tell host '{}' the time", self.host))?;
             looks = if self.recording.recorded_until() > LabTime(0) { looks.saturating_add(1) } else { 0 };
             std::thread::sleep(if looks < FIRST_LOOKS { PAUSE } else { PAUSE_LATER });
@@ -196,7 +209,7 @@ impl Live {
 
     fn end(self) -> Testimony {
         let (boots, damage) = self.recording.end();
-        Testimony { host: self.host, boots, damage, in_lockstep: false }
+        Testimony { host: self.host, boots, damage, clock: self.clock }
     }
 }
 
@@ -215,7 +228,7 @@ pub(super) fn read_whole(host: &str, file: &Path) -> Result<Testimony> {
     let last = || LabTime(i64::MAX.cast_unsigned());
     read_new(host, (&mut reader, u64::MAX), &mut recording, last, |_, _| {})?;
     let (boots, damage) = recording.end();
-    Ok(Testimony { host: host.to_owned(), boots, damage, in_lockstep: false })
+    Ok(Testimony { host: host.to_owned(), boots, damage, clock: Clock::Here })
 }
 
 /// Reads on, until so many records were read in all.
