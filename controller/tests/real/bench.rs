@@ -1,5 +1,7 @@
 //! The test bench: a controller process on a scenario, watched from outside as a user would.
 
+pub use crate::waiting::{LONG, eventually};
+
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -44,9 +46,6 @@ impl Drop for Turn {
         AT_WORK.1.notify_all();
     }
 }
-
-/// Longer than anything here takes on a slow, busy machine; a test that gets here has failed.
-pub const LONG: Duration = Duration::from_secs(180);
 
 /// A scenario whose two hosts boot and then do `steps`.
 pub fn scenario(steps: &str) -> String {
@@ -209,15 +208,6 @@ pub fn alive_with(folder: &Path) -> Vec<String> {
         .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
         .filter(|line| line.contains(&folder) && line.contains("qemu"))
         .collect()
-}
-
-/// Waits until `done`; the deadline is a failure.
-pub fn eventually(what: &str, done: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < deadline, "never came: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Runs tshark on a capture; it must be installed.

@@ -8,7 +8,6 @@ mod agree;
 mod bench;
 mod bundle;
 mod crash_reboot;
-mod elsewhere;
 mod faults;
 mod hostile;
 mod hosts;
@@ -16,4 +15,5 @@ mod interrupts;
 mod lockstep;
 mod own;
 mod several;
-mod vagrant;
+#[path = "../waiting/mod.rs"]
+mod waiting;

@@ -4,8 +4,9 @@
 //! no path, port or process that was meant to be shared is. The controller, too, is in a network of its own: this computer's is not
 //! touched. All of it is root's to make; for an ordinary user there is nothing to be tested with.
 
-use crate::bench::{LONG, eventually, turn};
-use crate::vagrant::{agree, on_qemu, passed, vagrant_home};
+use crate::machines::{agree, on_qemu, passed, vagrant_home};
+use crate::turn;
+use crate::waiting::{LONG, eventually};
 use deadpeer::report::read_events;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

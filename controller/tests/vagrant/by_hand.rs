@@ -2,19 +2,14 @@
 //!
 //! Everything is this test's own: Vagrant's home, the lab's folder, ports, and libvirt's daemon where root has none running.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use sha2::{Digest, Sha256};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 const FILES: [&str; 4] = ["Vagrantfile", "lab.rb", "provision", "user_network.rb"];
-
-/// One lab at a time: a daemon that one has started is ended with it.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// A lab in a folder of its own. Dropped, it is gone, whatever happened.
 struct Lab {
@@ -31,7 +26,7 @@ impl Lab {
     }
 
     fn of(box_name: &'static str) -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = crate::turn();
         let folder = tempfile::Builder::new().prefix("deadpeer-vagrant-").tempdir_in("/var/tmp").unwrap();
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vagrant");
         std::fs::create_dir(folder.path().join("lab")).unwrap();
