@@ -224,7 +224,7 @@ impl Draft {
         let cannot = || cannot_write(self.building.path(), &name);
         let file = File::create_new(self.building.path().join(&name)).broken(cannot)?;
         let mut packed = FrameEncoder::new(Hashed::new(file));
-        write(&mut packed)?;
+        write(&mut packed).map_err(|error| error.during(&cannot()))?;
         let hashed = packed.finish().broken(cannot)?;
         self.manifest.files.insert(name, hashed.sum());
         Ok(())

@@ -17,6 +17,20 @@ fn what_happens_to_a_connection_is_the_same_in_both_times() {
     assert_eq!(difference(&real, &lockstep), None);
 }
 
+/// All scenarios that run in both times: these runs in lockstep time, against the real one of each that is kept with the tests.
+pub fn with_recorded_runs(lockstep: impl Fn(&str) -> PathBuf) {
+    let mut differ = Vec::new();
+    for (name, text) in deadpeer::embedded::SCENARIOS {
+        // Those of the others take too long in real time.
+        if text.lines().any(|line| line.starts_with("time: lockstep")) {
+            continue;
+        }
+        let recorded = crate::recorded_runs::read(name).unwrap_or_else(|| panic!("{name}: there is no recorded run"));
+        differ.extend(difference(&recorded, &events(&lockstep(name))).map(|it| format!("{name}, {it}")));
+    }
+    assert!(differ.is_empty(), "these differ:\n{}", differ.join("\n"));
+}
+
 /// By hand, for whatever was run in both times (`controller run --all --time real --out a`, likewise `--time lockstep --out b`):
 /// `REAL=a LOCKSTEP=b cargo test --test real agree -- --ignored --nocapture`. Where a race decides, the two may differ: run it again, with
 /// other seeds, and see whether the other outcome comes there too.

@@ -14,6 +14,9 @@ mod hosts;
 mod interrupts;
 mod lockstep;
 mod own;
+#[allow(dead_code)] // it can record as well
+#[path = "../recorded_runs/mod.rs"]
+mod recorded_runs;
 mod several;
 #[path = "../waiting/mod.rs"]
 mod waiting;

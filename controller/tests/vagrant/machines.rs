@@ -9,7 +9,6 @@ use deadpeer::compare::{Comparison, Item, Side};
 use deadpeer::judge::Outcome;
 use deadpeer::report::read_events;
 use deadpeer::timeline::Event;
-use flate2::read::GzDecoder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -155,10 +154,7 @@ pub fn agree(name: &str, qemu: &[Event], vagrant: &[Event]) {
 
 /// What happened on a QEMU of our own, in the run that is kept with the tests.
 pub fn on_qemu(name: &str) -> Vec<Event> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(name).join("events.jsonl.gz");
-    let plain = tempfile::NamedTempFile::new().unwrap();
-    std::io::copy(&mut GzDecoder::new(fs::File::open(path).unwrap()), &mut plain.as_file()).unwrap();
-    read_events(plain.path()).unwrap()
+    crate::recorded_runs::read(name).unwrap()
 }
 
 #[test]

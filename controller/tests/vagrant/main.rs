@@ -8,6 +8,9 @@
 mod by_hand;
 mod elsewhere;
 mod machines;
+#[allow(dead_code)] // it can record as well
+#[path = "../recorded_runs/mod.rs"]
+mod recorded_runs;
 #[path = "../waiting/mod.rs"]
 mod waiting;
 

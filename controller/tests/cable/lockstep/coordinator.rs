@@ -15,7 +15,7 @@ fn report(now: u64, sent: &[(u64, Vec<u8>)]) -> Vec<u8> {
         [&at.to_le_bytes()[..], &[0; 4], &(bytes.len() as u32).to_le_bytes(), bytes].concat()
     };
     let items: Vec<u8> = sent.iter().flat_map(item).collect();
-    let numbers = [sent.len() as u32, items.len() as u32, 0, 0].map(u32::to_le_bytes).concat();
+    let numbers = [sent.len() as u32, items.len() as u32, 0, 0, 0, 0].map(u32::to_le_bytes).concat();
     [&now.to_le_bytes()[..], &i64::MAX.to_le_bytes(), &numbers, &items].concat()
 }
 
