@@ -15,7 +15,7 @@
 #include "say.h"
 
 /* A grant is looked for so long before the thread goes to sleep: it would be woken tens of microseconds late, at each boundary. */
-#define LOOKING 60000 /* ns */
+#define LOOKING 20000 /* ns */
 
 static int channel = -1;
 static atomic_bool ending; /* QEMU is ending by itself: that the coordinator is gone changes nothing any more */
