@@ -18,6 +18,8 @@ pub(super) fn segment(segment: &Segment, verdict: Verdict) -> Option<String> {
         () => return None,
     };
     let what = match segment.retransmission {
+        // It bears the number of what it answers, and is no copy.
+        true if flags.rst => what.to_owned(),
         true if flags.syn => format!("{what} again"),
         // How it is cut by then is a matter of time (`tcp_retrans_try_collapse`).
         true => "sent again".to_owned(),

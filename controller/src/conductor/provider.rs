@@ -87,10 +87,8 @@ pub(super) fn accelerator_of(there: &Hypervisor, choice: Choice) -> Result<Chose
             Some("--accel kvm, if it works there"),
         ),
         (Choice::Auto, false) => chosen(tcg, "TCG: libvirt elsewhere does not offer KVM", None),
-        (Choice::Kvm, false) => Err(Error::broken("KVM was asked for, and libvirt elsewhere does not offer it").help(
-            "--accel auto (or tcg)
-or see there what is missing: virt-host-validate qemu",
-        )),
+        (Choice::Kvm, false) => Err(Error::broken("KVM was asked for, and libvirt elsewhere does not offer it")
+            .help("--accel auto (or tcg)\nor see there what is missing: virt-host-validate qemu")),
     }
 }
 

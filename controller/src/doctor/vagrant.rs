@@ -11,8 +11,7 @@ const PATIENCE: &str = "30";
 
 /// What is to be said of Vagrant on this host, for this user.
 pub(super) fn look(root: bool) -> Vagrant {
-    let named = std::env::var("LIBVIRT_DEFAULT_URI").ok().filter(|uri| !uri.is_empty());
-    let uri = named.unwrap_or_else(|| if root { "qemu:///system" } else { "qemu:///session" }.to_owned());
+    let uri = machine::vagrant::usual_uri();
     let libvirt = libvirt(&uri, root);
     let plugins = answer("vagrant", &["plugin", "list"]);
     Vagrant {

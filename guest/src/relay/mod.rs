@@ -12,6 +12,7 @@ mod message;
 mod processes;
 
 pub use message::{LONGEST, Order, Word, receive, send};
+pub use processes::state;
 
 use crate::recorder::{Copier, tell};
 use cards::Cards;

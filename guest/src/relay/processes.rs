@@ -13,8 +13,9 @@ pub(super) fn find(word: &str) -> Option<u32> {
     })
 }
 
-/// A process's state, a letter; none if there is no such process, or it is dead and not reaped.
-pub(super) fn state(pid: u32) -> Option<char> {
+/// A process's state, a letter (proc_pid_stat(5)); none if there is no such process, or it is dead and not reaped.
+#[must_use]
+pub fn state(pid: u32) -> Option<char> {
     let stat = read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next().filter(|state| !matches!(state, 'Z' | 'X'))
 }

@@ -56,18 +56,14 @@ pub struct Versions {
 }
 
 impl Info {
-    /// Looks for all of it; `uri` is where libvirt is: `LIBVIRT_DEFAULT_URI` or, if that is not set, the user's own, or the system's for
-    /// root, whom libvirt gives no other.
+    /// Looks for all of it; `uri` is where libvirt is, if not [where it is usually](usual_uri).
     ///
     /// # Errors
     /// Vagrant, its plugin or virsh is missing, libvirt does not answer, or is one that cannot be worked with. The error says what helps.
     pub fn find(uri: Option<&str>) -> Result<Self> {
         let vagrant = locate("vagrant", "DEADPEER_VAGRANT")?;
         let program = locate("virsh", "DEADPEER_VIRSH")?;
-        let set = std::env::var("LIBVIRT_DEFAULT_URI").ok().filter(|uri| !uri.is_empty());
-        let root = nix::unistd::geteuid().is_root();
-        let usual = if root { "qemu:///system" } else { "qemu:///session" };
-        let uri = uri.map(str::to_owned).or(set).unwrap_or_else(|| usual.to_owned());
+        let uri = uri.map_or_else(usual_uri, str::to_owned);
         let told = can_be_used(&uri)?;
         let virsh = Virsh::at(&program, &uri)?;
         // Side by side: Vagrant reads Ruby for a second.
@@ -81,6 +77,15 @@ impl Info {
         let versions = Versions { vagrant: version, plugin, libvirt, uri: told };
         Ok(Self { vagrant, virsh, versions, owner, uri, elsewhere })
     }
+}
+
+/// Where libvirt is if nobody says so: `LIBVIRT_DEFAULT_URI` or, if that is not set, the user's own, or the system's for root, whom libvirt
+/// gives no other.
+#[must_use]
+pub fn usual_uri() -> String {
+    let set = std::env::var("LIBVIRT_DEFAULT_URI").ok().filter(|uri| !uri.is_empty());
+    let root = nix::unistd::geteuid().is_root();
+    set.unwrap_or_else(|| if root { "qemu:///system" } else { "qemu:///session" }.to_owned())
 }
 
 /// Whether this libvirt is on another computer, reached over SSH.

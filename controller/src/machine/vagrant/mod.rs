@@ -30,7 +30,7 @@ mod vagrantfile;
 mod virsh;
 mod watch;
 
-pub use find::{Hypervisor, Info, Versions, is_elsewhere, look_elsewhere};
+pub use find::{Hypervisor, Info, Versions, is_elsewhere, look_elsewhere, usual_uri};
 pub use guard::guard;
 pub use plan::{HostPlan, LinkPlan, Plan};
 pub use project::{Config, Project, Stop};

@@ -161,10 +161,7 @@ impl Site for Here {
     }
 
     fn state(&self, pid: u32) -> Result<Option<char>> {
-        // One that is dead and not reaped does not run.
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok();
-        let state = stat.and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
-        Ok(state.filter(|state| !matches!(state, 'Z' | 'X')))
+        Ok(deadpeer_guest::relay::state(pid))
     }
 
     fn command_line(&self, pid: u32) -> Option<Vec<u8>> {

@@ -75,6 +75,12 @@ impl Address {
                 "known_hosts" => address.known_hosts = Some(value.into()),
                 "no_verify" => address.no_verify = value != "0",
                 "command" => address.command = Some(value.into()),
+                // It goes through a shell there.
+                "socket" if value.chars().any(|c| !c.is_ascii_alphanumeric() && !"/._-+".contains(c)) => {
+                    return Err(wrong(format!(
+                        "its socket {value} has other characters than letters, digits and /._-+"
+                    )));
+                }
                 "socket" => address.socket = Some(value),
                 // Nobody is ever asked for a password here.
                 "no_tty" => {}
@@ -145,6 +151,7 @@ mod tests {
             ("qemu+ssh:///system", "it names no host"),
             ("qemu+ssh://-oProxyCommand=x/system", "it names no host"),
             ("qemu+ssh://lab:x/system", "x is no port"),
+            ("qemu+ssh://lab/system?socket=/run/x'y", "its socket /run/x'y has other characters"),
             ("qemu+ssh://lab/", "its path is /"),
             ("qemu+ssh://lab/system?proxy=auto", "its parameter 'proxy'"),
         ] {
