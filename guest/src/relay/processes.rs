@@ -25,10 +25,14 @@ pub fn state(pid: u32) -> Option<char> {
 mod tests {
     use super::*;
     use std::process::Command;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn a_process_is_found_by_an_argument_and_gone_when_it_is_dead() {
         let mut child = Command::new("sleep").args(["1000.0625", "0"]).spawn().unwrap();
+        // A program that was just begun is there for a moment before its arguments are (load_elf_binary() in fs/binfmt_elf.c).
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while find("1000.0625").is_none() && Instant::now() < deadline {}
         assert_eq!(find("1000.0625"), Some(child.id()));
         assert_eq!(find("1000.062"), None);
         assert!(state(child.id()).is_some());
