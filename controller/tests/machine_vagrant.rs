@@ -118,6 +118,33 @@ fn a_missing_box_is_named_with_the_command_that_adds_it() {
     world.left_nothing();
 }
 
+/// A box of somebody else's: what cannot be is told before anything is made, and what it lacks when it is found out.
+#[test]
+fn a_box_of_somebody_elses_that_cannot_be_used_is_told_of() {
+    let world = World::new();
+    let with_box =
+        |fault: &str, more: &[&str]| world.command(fault).args(["--box", "debian/bookworm64"]).args(more).output();
+    let words =
+        ["Vagrant has no box debian/bookworm64 for libvirt", "vagrant box add --provider libvirt debian/bookworm64"];
+    says(&said(&with_box("", &[]).unwrap(), 2), &words);
+    fs::remove_dir_all(world.path("run")).unwrap();
+    let mut without = Command::new(env!("CARGO_BIN_EXE_controller"));
+    without.args(["run", "server-killed", "--box", "debian/bookworm64", "--out"]).arg(world.path("run"));
+    let words = ["is made from the box debian/bookworm64, which the provider qemu cannot do", "--provider vagrant"];
+    says(&said(&without.output().unwrap(), 64), &words);
+    fs::remove_dir_all(world.path("run")).unwrap();
+    let words = ["host 'server' of scenario shutdown-sysvinit has sysvinit, which no box brings", "systemd"];
+    says(&said(&with_box("", &["shutdown-sysvinit"]).unwrap(), 64), &words);
+    let words = ["cannot be used with", "--kernel"];
+    says(&said(&with_box("", &["--kernel", "trixie"]).unwrap(), 64), &words);
+    world.left_nothing();
+
+    fs::create_dir_all(world.path("vagrant/boxes/debian-VAGRANTSLASH-bookworm64/12.1/amd64/libvirt")).unwrap();
+    let words = ["the box lacks what a host of a lab needs", "deadpeer: the box lacks ping", "iputils-ping"];
+    says(&said(&with_box("box-lacks", &[]).unwrap(), 2), &words);
+    world.left_nothing();
+}
+
 #[test]
 fn what_vagrant_says_when_it_fails_is_named_and_the_machines_that_it_left_are_gone() {
     for (fault, words) in [

@@ -37,7 +37,8 @@ fn where_runs_part_both_sides_are_shown() {
 }
 
 fn inputs(kernel: &str, bash: &str, accelerator: &str, processor: &str) -> Inputs {
-    let host = HostInputs { image: Some(format!("trixie-{kernel}")), sysctl: BTreeMap::new(), qemu: Vec::new() };
+    let host =
+        HostInputs { image: Some(format!("trixie-{kernel}")), sysctl: BTreeMap::new(), boxed: None, qemu: Vec::new() };
     let packages = [("bash", bash), ("libc6", "2.41")].map(|(name, version)| (name.to_owned(), version.to_owned()));
     let image = ImageInputs {
         suite: "trixie".to_owned(),
@@ -51,6 +52,7 @@ fn inputs(kernel: &str, bash: &str, accelerator: &str, processor: &str) -> Input
         guest_programs: [("witness".to_owned(), "abc".to_owned())].into(),
         options: Asked {
             kernel: None,
+            boxed: None,
             accelerator: "auto".to_owned(),
             time: "real".to_owned(),
             seed: 0,

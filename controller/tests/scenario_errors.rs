@@ -261,6 +261,13 @@ const CASES: &[Case] = &[
     ("service-of-no-kind", &[("run: echo-server }", "run: echo-server, service: yes }")]),
     ("kernel", &[("{ memory: 256 MiB }", "{ kernel: bookwrom }")]),
     (
+        "boxes",
+        &[
+            ("client:\n", "client: { box: deb ian }\n"),
+            ("{ memory: 256 MiB }", "{ box: debian/bookworm64, kernel: trixie, init: sysvinit }"),
+        ],
+    ),
+    (
         "gateways",
         &[
             (

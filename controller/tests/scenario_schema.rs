@@ -37,7 +37,7 @@ fn the_schema_refuses_what_the_loader_refuses() {
         ("- start: echo-server\n", "- name: nothing\n"),
         ("until: ends", "until: end"),
         ("until: ends", "until: { prints: x, ends: true }"),
-        ("init: sysvinit", "init: upstart"),
+        ("  server:\n", "  server:\n    init: upstart\n"),
         ("flags: [FIN]", "flags: [fin]"),
         ("flags: [FIN]", "flags: []"),
         ("no-segment: { from: server, flags: [FIN] }", "no-segment: {}"),

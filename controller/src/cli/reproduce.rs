@@ -178,10 +178,13 @@ impl Original {
             <scenario::Time as ValueEnum>::from_str(&asked.time, false).map_err(|_| unknown("time", &asked.time))?;
         let mut scenario = self.scenario.clone();
         let own = programs(&self.run.result, unpacked, &mut scenario)?;
+        let boxed = asked.boxed.as_ref().map(|text| text.parse().map_err(|_| unknown("box", text))).transpose()?;
+        boxed.iter().try_for_each(|boxed| scenario.use_box(boxed))?;
         // What needs a processor of its own kind runs on whatever works here: that it differs is said.
         let emulated = self.inputs.accelerator.as_ref().is_some_and(|it| it.used == "tcg");
         let options = Options {
             kernel: asked.kernel.clone(),
+            boxed,
             own,
             provider: match &self.inputs.provider {
                 None => Provider::Qemu,

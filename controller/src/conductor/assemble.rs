@@ -107,8 +107,11 @@ pub(super) fn conduct(
     let (guests, checkpoint) = match (&world, &found.vagrant) {
         (None, None) => (guests(scenario, found, folder, &recorder, options.witness)?, None),
         (None, Some(info)) => {
-            let made = provider::guests(scenario, options, found, info, folder, &recorder, interrupt)?;
+            let made = provider::guests(scenario, options, found, info, folder, &recorder, interrupt, reporter)?;
             project = Some(made.1);
+            if !found.boxes.is_empty() {
+                phases.end("make the machines from a box", PhaseKind::Image);
+            }
             (made.0, None)
         }
         (Some(world), _) => {
@@ -261,7 +264,7 @@ fn guests(
             initrd: initrd(folder, name, image, &seed(scenario, name, host, control))?,
             base: image.disk.clone(),
             overlay: folder.private().join(format!("{name}.qcow2")),
-            append: image::kernel_parameters(host.init, clock(accelerator)),
+            append: image::kernel_parameters(host.init(), clock(accelerator)),
             control_mac: mac(CONTROL_MAC_LINK, n),
             accelerator,
             folder: folder.path().to_owned(),

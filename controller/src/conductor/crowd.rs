@@ -26,7 +26,7 @@ pub(super) fn described(scenario: &Scenario, options: &Options, found: &Found) -
         .map(|(n, (name, host))| {
             let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
             let seed = Sha256::digest(image::seed(&seed(scenario, name, host, Control::Serial)));
-            let append = image::kernel_parameters(host.init, Clock::Lockstep);
+            let append = image::kernel_parameters(host.init(), Clock::Lockstep);
             let artefacts = &image.contents.artefacts;
             let (memory, nics, witnessed) = (host.memory, nics(host, n), options.witness);
             Ok(format!("{name} {memory} {nics:?} {append} {witnessed} {seed:?} {artefacts:?}"))
@@ -57,7 +57,7 @@ pub(super) fn guests(
             initrd: initrd(folder, name, image, &seed(scenario, name, host, Control::Serial))?,
             base: image.disk.clone(),
             programs,
-            append: image::kernel_parameters(host.init, Clock::Lockstep),
+            append: image::kernel_parameters(host.init(), Clock::Lockstep),
             links: nics.iter().map(|(_, mac)| *mac).collect(),
             plugin: plugin.clone(),
             first_seed: u64::from(n),

@@ -50,6 +50,7 @@ pub(super) fn inputs(
         };
         let inputs = HostInputs {
             image: image.map(|image| image.key.clone()),
+            boxed: found.and_then(|found| found.boxes.get(name)).map(ToString::to_string),
             sysctl: host.sysctl.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             qemu: command_lines.get(name).into_iter().flatten().map(neutral).collect(),
         };
@@ -78,6 +79,7 @@ fn asked(scenario: &Scenario, options: &Options) -> Asked {
     let time: Time = options.time.or(scenario.time).unwrap_or_default();
     Asked {
         kernel: options.kernel.clone(),
+        boxed: options.boxed.as_ref().map(ToString::to_string),
         accelerator: word(options.accelerator.to_possible_value()),
         time: word(time.to_possible_value()),
         seed: options.seed,

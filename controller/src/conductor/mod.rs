@@ -41,7 +41,7 @@ use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::{Inputs, PhaseKind, RunResult};
 use crate::runlog::RunLog;
-use crate::scenario::{Host, Scenario, Time};
+use crate::scenario::{BoxName, Host, Scenario, Time};
 use crate::timeline::{Clock, Event};
 use folder::Folder;
 use indexmap::IndexMap;
@@ -58,6 +58,9 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// The Debian suite that all hosts boot, image and kernel; what the scenario says of each, or else the default, if none.
     pub kernel: Option<String>,
+    /// The box that all hosts are made from, whatever the scenario says; the scenario has been told of it
+    /// ([`Scenario::use_box`]).
+    pub boxed: Option<BoxName>,
     /// The user's own programs that take the places of the scenario's.
     pub own: Vec<Placed>,
     /// Who makes the machines.
@@ -87,6 +90,7 @@ impl Default for Options {
         Self {
             out: None,
             kernel: None,
+            boxed: None,
             own: Vec::new(),
             provider: Provider::default(),
             accelerator: Choice::default(),
@@ -133,8 +137,10 @@ struct Found {
     qemu_img: Info,
     /// What makes the machines, if it is not QEMU alone.
     vagrant: Option<vagrant::Info>,
-    /// By host, in the scenario's order.
+    /// By host, in the scenario's order; of one that is made from a box, in [`Found::boxes`] instead.
     images: IndexMap<String, Image>,
+    /// By host, each with its version.
+    boxes: IndexMap<String, BoxName>,
     accelerator: Chosen,
 }
 
@@ -187,7 +193,10 @@ pub fn prepare(jobs: &[Job<'_>], reporter: &Reporter, interrupt: &Interrupt) -> 
     let mut prepared = BTreeSet::new();
     for Job { scenario, options } in jobs {
         let known = prepared.len();
-        prepared.extend(scenario.hosts.values().map(|host| spec(host, options).suite));
+        prepared.extend(scenario.hosts.values().map(|host| match &host.boxed {
+            Some(boxed) => boxed.to_string(),
+            None => spec(host, options).suite,
+        }));
         if prepared.len() > known {
             find(scenario, options, reporter, interrupt, &mut Phases::start())?;
         }
@@ -231,7 +240,12 @@ fn find(
         phases.end("find Vagrant and libvirt", PhaseKind::Overhead);
     }
     let mut images: IndexMap<String, Image> = IndexMap::new();
+    let mut boxes = IndexMap::new();
     for (name, host) in &scenario.hosts {
+        if let Some(boxed) = &host.boxed {
+            boxes.insert(name.clone(), provider::boxed(name, boxed, vagrant.as_ref())?);
+            continue;
+        }
         if let Some(image) = options.images.get(name) {
             images.insert(name.clone(), image.clone());
             continue;
@@ -245,10 +259,14 @@ fn find(
     }
     let built = images.values().any(|image| image.built);
     phases.end("image", if built { PhaseKind::Image } else { PhaseKind::Overhead });
-    let (_, first) = images.first().ok_or_else(|| Error::broken("the scenario has no hosts"))?;
     let (qemu, accelerator) = match vagrant.as_ref().and_then(|it| it.elsewhere.as_ref()) {
         Some(there) => (there.qemu.clone(), provider::accelerator_of(there, options.accelerator)?),
         None => {
+            let first = match images.first() {
+                Some((_, image)) => image.clone(),
+                // Where all come from boxes, an accelerator is tried with an image all the same.
+                None => image::ensure(&image::Spec::default(), reporter, &|| interrupt.raised())?,
+            };
             let probe = Probe::new(&first.kernel, &first.initrd, &image::cache_folder()?);
             let chosen = probe.choose(options.accelerator, &qemu, reporter)?;
             (qemu, chosen)
@@ -259,5 +277,5 @@ fn find(
     if interrupt.raised() {
         return Err(Error::interrupted());
     }
-    Ok(Found { qemu, qemu_img, vagrant, images, accelerator })
+    Ok(Found { qemu, qemu_img, vagrant, images, boxes, accelerator })
 }

@@ -175,6 +175,11 @@ fn hosts(scenario: &Scenario, found: Option<&Found>, timeline: &[Event]) -> Inde
             host.image = Some(report::Image { key: image.key.clone(), suite: image.contents.suite.clone() });
         }
     }
+    for (name, boxed) in found.iter().flat_map(|found| &found.boxes) {
+        if let Some(host) = hosts.get_mut(name) {
+            host.boxed = Some(boxed.to_string());
+        }
+    }
     hosts
 }
 

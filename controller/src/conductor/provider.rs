@@ -7,16 +7,17 @@ use super::interrupt::Interrupt;
 use super::lab::keys_for;
 use super::{Found, Options};
 use crate::error::{Context, Error, Result};
-use crate::image::{self, Control, Image};
+use crate::image::{self, Control};
 use crate::machine::qemu::Chosen;
-use crate::machine::vagrant::{Config, HostPlan, Hypervisor, Info, LinkPlan, Plan, Project, Vagrant};
+use crate::machine::vagrant::{self, Boots, Config, HostPlan, Hypervisor, Info, LinkPlan, Plan, Project, Vagrant};
 use crate::machine::{Accelerator, Choice};
 use crate::progress::Reporter;
 use crate::report;
-use crate::scenario::{Host, Scenario, Time};
+use crate::scenario::{BoxName, Host, Scenario, Time};
 use crate::timeline::Recorder;
 use deadpeer_guest::CONTROL_MAC_LINK;
 use indexmap::IndexMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,6 +67,9 @@ impl Provider {
     }
 }
 
+/// Memory of a host that is made from a box, in MiB, at the least: it boots all that is in there.
+const BOX_MEMORY: u32 = 512;
+
 /// The id under which progress of the provider is told.
 const PROGRESS: &str = "vagrant";
 
@@ -92,6 +96,20 @@ pub(super) fn accelerator_of(there: &Hypervisor, choice: Choice) -> Result<Chose
     }
 }
 
+/// The box that a host is made from, with its version.
+///
+/// # Errors
+/// Wrong usage: Vagrant does not make the machines. Or Vagrant has no such box.
+pub(super) fn boxed(host: &str, boxed: &BoxName, info: Option<&Info>) -> Result<BoxName> {
+    if info.is_none() {
+        return Err(Error::usage(format!(
+            "host '{host}' is made from the box {boxed}, which the provider qemu cannot do"
+        ))
+        .help("Use --provider vagrant."));
+    }
+    vagrant::with_version(boxed)
+}
+
 /// What a report says of it.
 pub(super) fn told(info: &Info) -> report::Provider {
     let it = info.versions.clone();
@@ -114,11 +132,9 @@ pub(super) fn guests(
     folder: &Folder,
     recorder: &Recorder,
     interrupt: &Interrupt,
+    reporter: &Reporter,
 ) -> Result<(IndexMap<String, Guest>, Arc<Project>)> {
-    let hosts = (0..).zip(&scenario.hosts).map(|(n, (name, host))| {
-        let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
-        host_plan(n, name, host, image, found, options)
-    });
+    let hosts = (0..).zip(&scenario.hosts).map(|(n, (name, host))| host_plan(n, name, host, found, options));
     let plan = Plan {
         folder: PathBuf::new(),
         site: PathBuf::new(),
@@ -143,33 +159,64 @@ pub(super) fn guests(
         stop: Box::new(move || interrupt.raised()),
     })?;
     let project = Arc::new(project);
-    let mut guests = IndexMap::new();
+    let mut machines = Vec::new();
     let keys = keys_for(scenario.hosts.len());
     if let Some(any) = keys.first() {
         project.give_key(&any.client.openssh()?)?;
     }
-    for (n, ((name, host), keys)) in (0..).zip(scenario.hosts.iter().zip(keys)) {
-        let image = found.images.get(name).ok_or_else(|| Error::broken(format!("host '{name}' has no image")))?;
-        let control =
-            Control::Ssh { authorized_key: keys.client.authorized_line(), host_key: keys.host.dropbear_file() };
-        let ours = fs::read(&image.initrd).broken(|| format!("cannot read {}", image.initrd.display()))?;
-        project.give_initrd(name, &[&ours, &image::seed(&seed(scenario, name, host, control))])?;
-        let machine = Vagrant::new(Arc::clone(&project), name, folder.path(), recorder.clone())?;
-        guests.insert(name.clone(), guest(name, nics(host, n), Box::new(machine), keys));
+    for ((name, host), keys) in scenario.hosts.iter().zip(&keys) {
+        let authorized_key = keys.client.authorized_line();
+        if let Some(image) = found.images.get(name) {
+            let control = Control::Ssh { authorized_key, host_key: keys.host.dropbear_file() };
+            let ours = fs::read(&image.initrd).broken(|| format!("cannot read {}", image.initrd.display()))?;
+            project.give_initrd(name, &[&ours, &image::seed(&seed(scenario, name, host, control))])?;
+        } else {
+            let control = Control::Sshd { authorized_key, host_key: keys.host.openssh()?.clone() };
+            project.give_seed(name, &image::drive(&seed(scenario, name, host, control))?)?;
+        }
+        machines.push(Vagrant::new(Arc::clone(&project), name, folder.path(), recorder.clone())?);
     }
-    Ok((guests, project))
+    make(&project, &machines, found, reporter)?;
+    let all = (0..).zip(&scenario.hosts).zip(machines.into_iter().zip(keys));
+    let guests = all.map(|((n, (name, host)), (machine, keys))| {
+        (name.clone(), guest(name, nics(host, n), Box::new(machine), keys))
+    });
+    Ok((guests.collect(), project))
 }
 
-fn host_plan(n: u8, name: &str, host: &Host, image: &Image, found: &Found, options: &Options) -> Result<HostPlan> {
-    let (box_name, box_version) = image::vagrant::identity(image)?;
+/// Furnishes what comes from boxes of somebody else's.
+fn make(project: &Arc<Project>, machines: &[Vagrant], found: &Found, reporter: &Reporter) -> Result<()> {
+    let boxes: BTreeSet<String> = found.boxes.values().map(ToString::to_string).collect();
+    let boxes: Vec<String> = boxes.into_iter().collect();
+    if boxes.is_empty() {
+        return Ok(());
+    }
+    reporter.began(PROGRESS, format!("making machines from {}", boxes.join(", ")));
+    let made = vagrant::make(project, machines);
+    match &made {
+        Ok(()) => reporter.done(PROGRESS, format!("machines made from {}", boxes.join(", "))),
+        Err(error) => reporter.failed(PROGRESS, error.fact.clone()),
+    }
+    made
+}
+
+fn host_plan(n: u8, name: &str, host: &Host, found: &Found, options: &Options) -> Result<HostPlan> {
+    let (box_name, box_version, boots) = match (found.images.get(name), found.boxes.get(name)) {
+        (Some(image), _) => {
+            let (name, version) = image::vagrant::identity(image)?;
+            let append = image::kernel_parameters(host.init(), clock(found.accelerator.accelerator));
+            (name, version, Boots::Kernel { kernel: image.kernel.clone(), append })
+        }
+        (None, Some(boxed)) => (boxed.name.clone(), boxed.version.clone().unwrap_or_default(), Boots::Box),
+        (None, None) => return Err(Error::broken(format!("host '{name}' has neither image nor box"))),
+    };
     let link = |(_, mac): (u8, _)| LinkPlan { mac, switch_port: 0, machine_port: 0 };
     Ok(HostPlan {
         name: name.to_owned(),
         box_name,
         box_version,
-        memory: host.memory,
-        kernel: image.kernel.clone(),
-        append: image::kernel_parameters(host.init, clock(found.accelerator.accelerator)),
+        memory: if boots == Boots::Box { host.memory.max(BOX_MEMORY) } else { host.memory },
+        boots,
         control_mac: mac(CONTROL_MAC_LINK, n),
         ssh_port: 0,
         machine_ssh_port: 0,

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::image;
 use crate::remote::{Launch, quote};
 use crate::report::PhaseKind;
-use crate::scenario::{Action, Init, Pattern, Step, Until};
+use crate::scenario::{Action, Host, Init, Pattern, Step, Until};
 use crate::timeline::{Ended, MachineEvent, ProgramEvent, StepEvent, What};
 use deadpeer_guest::WITNESS;
 use std::collections::VecDeque;
@@ -210,7 +210,7 @@ impl Lab<'_> {
 
     /// Tells init to shut down or to reboot. Nobody waits for its answer, which may never come: init ends our session too.
     fn ask_init(&mut self, host: &str, command: fn(Init) -> &'static str) -> Result<()> {
-        let command = command(self.scenario.hosts.get(host).map(|h| h.init).unwrap_or_default());
+        let command = command(self.scenario.hosts.get(host).map(Host::init).unwrap_or_default());
         let session = self.guest(host)?.session()?;
         session.tell(command, INIT_WITHIN)
     }

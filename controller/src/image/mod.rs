@@ -37,7 +37,7 @@ mod verify;
 pub use boot::{Clock, idle_parameters, kernel_parameters, probe_parameters, reboot_command, shutdown_command};
 pub use build::{SPACE_NEEDED, TOOLS};
 pub use lock::{Artefact, Lock, Package};
-pub use seed::{Control, Seed, seed};
+pub use seed::{Control, Seed, drive, seed};
 pub use store::{Entry, Image, Spec, cache_folder, ensure, list, of_key, remove, unpacked};
 
 /// The id under which progress of images is told.

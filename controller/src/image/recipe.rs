@@ -77,6 +77,9 @@ pub(super) const UNPACK_HOOK: &str = include_str!("files/unpack-hook");
 /// PID 1 of the initramfs.
 pub(super) const INITRAMFS_INIT: &str = include_str!("files/initramfs-init");
 
+/// The script that brings a guest up.
+pub(super) const BOOT: &str = include_str!("files/boot");
+
 /// A file of ours in the guest: path without leading slash, permissions, content.
 pub(super) type OwnFile = (&'static str, u32, &'static str);
 
@@ -94,7 +97,7 @@ pub(super) const FILES: &[OwnFile] = &[
     ("etc/systemd/system.conf", 0o644, include_str!("files/systemd.conf")),
     ("etc/systemd/system/deadpeer.service", 0o644, include_str!("files/deadpeer.service")),
     ("etc/systemd/system/deadpeer.target", 0o644, include_str!("files/deadpeer.target")),
-    ("usr/lib/deadpeer/boot", 0o755, include_str!("files/boot")),
+    ("usr/lib/deadpeer/boot", 0o755, BOOT),
     ("usr/lib/deadpeer/init-command", 0o755, include_str!("files/init-command")),
 ];
 

@@ -1,6 +1,9 @@
-//! The seed: what one host of one run must know, as an archive behind the initramfs.
+//! The seed: what one host of one run must know. For our images it is an archive behind the initramfs; for a box of somebody else's, on a drive.
 
 use super::cpio::Archive;
+use super::recipe::{BOOT, EPOCH};
+use crate::error::{Context, Result};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -36,15 +39,72 @@ pub enum Control {
         /// Dropbear's private host key, for this run alone (`remote::HostKey`).
         host_key: Vec<u8>,
     },
+    /// The same, by the OpenSSH of a box of somebody else's.
+    Sshd {
+        /// As above.
+        authorized_key: String,
+        /// OpenSSH's private host key, for this run alone.
+        host_key: String,
+    },
     /// An agent on the second serial line. There are no keys: whoever holds the other end of that line is the controller. A network
     /// with a host side would bring the host's time into a machine that lives in lockstep.
     #[default]
     Serial,
 }
 
-/// The seed as bytes to be appended to [`super::Image::initrd`]'s, as they are.
+/// A file of the seed: its name, permissions and content.
+type SeedFile<'a> = (String, u32, Cow<'a, [u8]>);
+
+/// OpenSSH in a box: only the seed's key opens this door, and none on the link. As many programs may run as a scenario wants.
+const SSHD_CONFIG: &str = "\
+ListenAddress 10.0.2.15:22
+HostKey /run/deadpeer/host_key
+AuthorizedKeysFile /run/deadpeer/authorized_keys
+PidFile none
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PrintMotd no
+PrintLastLog no
+AllowAgentForwarding no
+AllowTcpForwarding no
+X11Forwarding no
+MaxSessions 1000
+MaxStartups 1000
+";
+
+/// The seed as bytes to be appended to [`super::Image::initrd`]'s, as they are: `/seed`.
 #[must_use]
 pub fn seed(seed: &Seed) -> Vec<u8> {
+    let mut archive = Archive::default();
+    archive.folder("seed", 0o700);
+    archive.folder("seed/bin", 0o755);
+    for (name, mode, content) in files(seed) {
+        archive.file(&format!("seed/{name}"), mode, &content);
+    }
+    archive.finish()
+}
+
+/// The seed as the bytes of a drive, for a host that has nothing of ours otherwise: a tar archive, with the script that applies it.
+///
+/// # Errors
+/// None that can be: it is written to memory.
+pub fn drive(seed: &Seed) -> Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let boot = ("boot".to_owned(), 0o755, BOOT.as_bytes().into());
+    for (name, mode, content) in files(seed).into_iter().chain([boot]) {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(mode);
+        header.set_size(content.len() as u64);
+        header.set_mtime(EPOCH.into());
+        archive.append_data(&mut header, name, &*content).broken(|| "cannot write a seed".to_owned())?;
+    }
+    archive.into_inner().broken(|| "cannot write a seed".to_owned())
+}
+
+fn files(seed: &Seed) -> Vec<SeedFile<'_>> {
     let mut hosts = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
     for (address, name) in &seed.hosts {
         let _ = writeln!(hosts, "{address} {name}");
@@ -61,28 +121,32 @@ pub fn seed(seed: &Seed) -> Vec<u8> {
     for (name, value) in &seed.sysctl {
         let _ = writeln!(sysctl, "{name} = {value}");
     }
-    let mut archive = Archive::default();
-    archive.folder("seed", 0o700);
-    archive.file("seed/addresses", 0o644, addresses.as_bytes());
-    archive.folder("seed/bin", 0o755);
-    for (name, bytes) in &seed.programs {
-        archive.file(&format!("seed/bin/{name}"), 0o755, bytes);
-    }
+    let text = |name: &str, text: String| (name.to_owned(), 0o644, text.into_bytes().into());
+    let secret = |name: &str, bytes: Cow<'_, [u8]>| (name.to_owned(), 0o600, bytes.into_owned().into());
+    let mut files: Vec<SeedFile<'_>> = vec![
+        text("addresses", addresses),
+        text("hostname", format!("{}\n", seed.hostname)),
+        text("hosts", hosts),
+        text("routes", routes),
+        text("sysctl", sysctl),
+        ("witness".to_owned(), 0o755, seed.witness.as_slice().into()),
+    ];
+    files.extend(seed.programs.iter().map(|(name, bytes)| (format!("bin/{name}"), 0o755, (*bytes).into())));
+    let key = |key: &str| secret("authorized_keys", format!("{}\n", key.trim_end()).into_bytes().into());
     let control = match &seed.control {
         Control::Ssh { authorized_key, host_key } => {
-            archive.file("seed/authorized_keys", 0o600, format!("{}\n", authorized_key.trim_end()).as_bytes());
-            archive.file("seed/host_key", 0o600, host_key);
+            files.extend([key(authorized_key), secret("host_key", host_key.into())]);
             "ssh\n"
+        }
+        Control::Sshd { authorized_key, host_key } => {
+            files.extend([key(authorized_key), secret("host_key", host_key.as_bytes().into())]);
+            files.push(text("sshd_config", SSHD_CONFIG.to_owned()));
+            "sshd\n"
         }
         Control::Serial => "serial\n",
     };
-    archive.file("seed/control", 0o644, control.as_bytes());
-    archive.file("seed/hostname", 0o644, format!("{}\n", seed.hostname).as_bytes());
-    archive.file("seed/hosts", 0o644, hosts.as_bytes());
-    archive.file("seed/routes", 0o644, routes.as_bytes());
-    archive.file("seed/sysctl", 0o644, sysctl.as_bytes());
-    archive.file("seed/witness", 0o755, &seed.witness);
-    archive.finish()
+    files.push(text("control", control.to_owned()));
+    files
 }
 
 #[cfg(test)]
@@ -137,6 +201,28 @@ mod tests {
         let bytes = seed(&Seed { control: Control::Serial, ..server() });
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.contains("\0serial\n") && !text.contains("key"), "{text:?}");
+    }
+
+    #[test]
+    fn on_a_drive_it_has_the_script_that_applies_it_and_what_openssh_needs() {
+        let control = Control::Sshd { authorized_key: "ssh-ed25519 AAAA run".into(), host_key: "PEM".into() };
+        let bytes = drive(&Seed { control, ..server() }).unwrap();
+        assert_eq!(bytes.len() % 512, 0, "a drive has whole sectors");
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let names: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                format!("{} {:o}", entry.path().unwrap().display(), entry.header().mode().unwrap())
+            })
+            .collect();
+        for name in
+            ["boot 755", "bin/echo-server 755", "witness 755", "host_key 600", "authorized_keys 600", "sshd_config 644"]
+        {
+            assert!(names.iter().any(|it| it == name), "{name}: {names:?}");
+        }
+        assert!(String::from_utf8_lossy(&bytes).contains("sshd\n"));
     }
 
     #[test]

@@ -31,10 +31,14 @@ impl Keys {
 
     /// The private key in OpenSSH's own text format, which libssh2 takes from memory. Wiped when dropped.
     pub(crate) fn openssh(&self) -> Result<impl Deref<Target = String> + use<>> {
-        PrivateKey::new(KeypairData::from(self.0.clone()), "deadpeer")
-            .and_then(|key| key.to_openssh(LineEnding::LF))
-            .broken(|| "the run's private key cannot be written down".to_owned())
+        openssh(&self.0)
     }
+}
+
+fn openssh(pair: &Ed25519Keypair) -> Result<impl Deref<Target = String> + use<>> {
+    PrivateKey::new(KeypairData::from(pair.clone()), "deadpeer")
+        .and_then(|key| key.to_openssh(LineEnding::LF))
+        .broken(|| "a private key of the run cannot be written down".to_owned())
 }
 
 /// A guest's host key, made by the controller so that it can be checked.
@@ -45,6 +49,11 @@ impl HostKey {
     #[must_use]
     pub fn generate() -> Self {
         Self(Ed25519Keypair::random(&mut OsRng))
+    }
+
+    /// The private key in OpenSSH's own text format.
+    pub(crate) fn openssh(&self) -> Result<impl Deref<Target = String> + use<>> {
+        openssh(&self.0)
     }
 
     /// The private key in dropbear's file format (`signkey.c` and `ed25519.c` of dropbear: the type's name as an

@@ -25,6 +25,8 @@ pub fn conditions(one: &RunResult, other: &RunResult) -> Vec<(String, [String; 2
     for host in hosts {
         add(&format!("kernel of {host}"), &|it| it.versions.guest_kernels.get(host).cloned().unwrap_or_else(none));
         let image = |it: &RunResult| it.hosts.get(host)?.image.as_ref().map(|image| image.key.clone());
+        let boxed = |it: &RunResult| it.hosts.get(host)?.boxed.clone();
+        add(&format!("box of {host}"), &|it| boxed(it).unwrap_or_else(none));
         add(&format!("image of {host}"), &|it| image(it).unwrap_or_else(none));
     }
     let programs =

@@ -56,7 +56,7 @@ pub fn hosts(scenario: &Scenario, timeline: &[Event]) -> IndexMap<String, HostRe
     let of = |name: &String| boots(timeline, name).map(|(id, _)| id.to_owned()).collect();
     let host = |(name, host): (&String, &crate::scenario::Host)| {
         let addresses = host.addresses.iter().map(|(address, prefix)| format!("{address}/{prefix}")).collect();
-        (name.clone(), HostResult { boot_ids: of(name), init: host.init, addresses, image: None })
+        (name.clone(), HostResult { boot_ids: of(name), init: host.init(), addresses, image: None, boxed: None })
     };
     scenario.hosts.iter().map(host).collect()
 }

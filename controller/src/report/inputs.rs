@@ -41,6 +41,9 @@ pub struct Inputs {
 pub struct Asked {
     /// The suite that all hosts were to boot, whatever the scenario says.
     pub kernel: Option<String>,
+    /// The box that all hosts were to be made from, whatever the scenario says.
+    #[serde(default, rename = "box", skip_serializing_if = "Option::is_none")]
+    pub boxed: Option<String>,
     /// Which accelerator: `auto`, `kvm` or `tcg`.
     pub accelerator: String,
     /// Which time the lab lived on: `real` or `lockstep`.
@@ -77,6 +80,9 @@ pub struct Computer {
 pub struct HostInputs {
     /// The image that it started from, by its key.
     pub image: Option<String>,
+    /// The box that it was made from in place of an image, with its version.
+    #[serde(default, rename = "box", skip_serializing_if = "Option::is_none")]
+    pub boxed: Option<String>,
     /// What its kernel was told beside its defaults.
     pub sysctl: BTreeMap<String, String>,
     /// QEMU's command line at its first boot, with `RUN` for the run's private folder and `IMAGE` for the image's.

@@ -42,8 +42,10 @@ pub fn markdown(scenario: &Scenario, result: &RunResult, timeline: &[Event]) -> 
     let _ = writeln!(page, "\n| | |\n|---|---|");
     for (host, kernel) in &result.versions.guest_kernels {
         let image = result.hosts.get(host).and_then(|host| host.image.as_ref());
+        let boxed = result.hosts.get(host).and_then(|host| host.boxed.as_ref());
+        let boxed = boxed.map(|boxed| format!(", box {boxed}")).unwrap_or_default();
         let image = image.map(|image| format!(", Debian {}, image {}", image.suite, image.key)).unwrap_or_default();
-        let _ = writeln!(page, "| {} | Linux {} |", words(host), words(&format!("{kernel}{image}")));
+        let _ = writeln!(page, "| {} | Linux {} |", words(host), words(&format!("{kernel}{boxed}{image}")));
     }
     for (program, own) in &result.own_programs {
         let _ = writeln!(page, "| {} | a program of the user's own, SHA-256 {} |", words(program), words(&own.sha256));

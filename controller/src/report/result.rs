@@ -139,7 +139,7 @@ pub struct Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseKind {
-    /// Building the image: the first run only.
+    /// Building the image, the first run only; or making machines from a box of somebody else's.
     Image,
     /// The hosts' first boot.
     Boot,
@@ -206,6 +206,9 @@ pub struct HostResult {
     pub addresses: Vec<String>,
     /// What it booted from: its disk and its kernel.
     pub image: Option<Image>,
+    /// The box that it was made from in place of an image, with its version.
+    #[serde(default, rename = "box", skip_serializing_if = "Option::is_none")]
+    pub boxed: Option<String>,
 }
 
 /// A program of the user's that ran in the place of a scenario's.

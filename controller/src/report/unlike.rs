@@ -9,6 +9,8 @@ pub fn unlike(there: &Inputs, here: &Inputs) -> Vec<(String, [String; 2])> {
     let none = || "unknown".to_owned();
     let mut all: Vec<(String, [String; 2])> = Vec::new();
     for (host, theirs) in &there.hosts {
+        let boxed = |inputs: &Inputs| inputs.hosts.get(host).and_then(|host| host.boxed.clone()).unwrap_or_else(none);
+        all.push((format!("box of {host}"), [boxed(there), boxed(here)]));
         let image = |inputs: &Inputs| inputs.images.get(inputs.hosts.get(host)?.image.as_ref()?).cloned();
         let (one, other) = (image(there), image(here));
         let key = |inputs: &Inputs| inputs.hosts.get(host).and_then(|host| host.image.clone()).unwrap_or_else(none);

@@ -27,7 +27,7 @@ mod wrap;
 pub use catalogue::Catalogue;
 pub use file::load;
 pub use model::{
-    Action, Answering, CallFamily, Claim, Count, DescriptorClass, Expectation, Flow, Host, Init, KernelClaim,
+    Action, Answering, BoxName, CallFamily, Claim, Count, DescriptorClass, Expectation, Flow, Host, Init, KernelClaim,
     KernelPattern, Moment, Pattern, Program, ProgramEnd, Returns, Rule, RuleVerdict, Scenario, SegmentClaim,
     SegmentKind, StateChange, Step, TcpDeed, Time, Until, link_of,
 };

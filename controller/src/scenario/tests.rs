@@ -43,7 +43,7 @@ fn the_first_scenario_is_what_it_reads_like() {
 fn what_is_left_out_has_its_usual_value() {
     let scenario = with("{server: }", "- start: p\n  until: {prints: x}\n- {run: ls, host: server}\n");
     let server = &scenario.hosts["server"];
-    assert_eq!((server.init, server.memory, server.sysctl.len()), (Init::Sysvinit, 256, 0));
+    assert_eq!((server.init(), server.memory, server.sysctl.len()), (Init::Sysvinit, 256, 0));
     let ten = Duration::from_secs(10);
     assert!(matches!(&scenario.steps[0].action, Action::Start { until: Some(until), .. } if until.within == ten));
     assert!(matches!(&scenario.steps[1].action, Action::Run { within, .. } if *within == ten));

@@ -135,7 +135,7 @@ fn two_runs_at_once_do_not_disturb_each_other() {
 
 #[test]
 fn systemd_as_the_servers_init_gives_the_same() {
-    let text = CRASH_REBOOT.replace("init: sysvinit", "init: systemd");
+    let text = CRASH_REBOOT.replace("\n  server:\n", "\n  server:\n    init: systemd\n");
     assert_ne!(text, CRASH_REBOOT);
     let ending = run(&text);
     assert_eq!(ending.status.code(), Some(0), "{}", ending.said);

@@ -1,7 +1,7 @@
 //! Scenarios in code.
 
 use deadpeer::scenario::{
-    Action, Answering, Claim, Count, Expectation, Flow, Host, Init, Moment, Pattern, Program, ProgramEnd, Scenario,
+    Action, Answering, Claim, Count, Expectation, Flow, Host, Moment, Pattern, Program, ProgramEnd, Scenario,
     SegmentClaim, SegmentKind, Step, Until,
 };
 use indexmap::IndexMap;
@@ -20,7 +20,8 @@ pub fn host(address: &str) -> Host {
     let addresses = vec![(address.parse().expect("an address"), 24)];
     Host {
         addresses,
-        init: Init::Sysvinit,
+        init: None,
+        boxed: None,
         memory: 256,
         sysctl: BTreeMap::new(),
         kernel: None,

@@ -17,7 +17,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A libvirt that answers, and Vagrant with the box.
-struct Libvirt {
+pub struct Libvirt {
     uri: &'static str,
     /// The daemons that we started.
     daemons: Vec<Child>,
@@ -26,7 +26,7 @@ struct Libvirt {
 }
 
 impl Libvirt {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let root = nix::unistd::geteuid().is_root();
         let uri = if root { "qemu:///system" } else { "qemu:///session" };
         let mut libvirt = Self { uri, daemons: Vec::new(), vagrant: vagrant_home() };
@@ -56,7 +56,7 @@ impl Libvirt {
     }
 
     /// All domains and storage pools, and the folders of projects: what a run may leave.
-    fn left(&self) -> Vec<String> {
+    pub fn left(&self) -> Vec<String> {
         let ask = |words: &[&str]| String::from_utf8(self.virsh(words).stdout).unwrap();
         let names = ask(&["list", "--all", "--name"]) + &ask(&["pool-list", "--all", "--name"]);
         let mut all: Vec<String> =
@@ -66,8 +66,12 @@ impl Libvirt {
         all
     }
 
+    pub fn vagrant_home(&self) -> &Path {
+        self.vagrant.path()
+    }
+
     /// A controller that runs a scenario on Vagrant's machines.
-    fn controller(&self, name: &str, out: &Path, more: &[&str]) -> Command {
+    pub fn controller(&self, name: &str, out: &Path, more: &[&str]) -> Command {
         let mut controller = Command::new(env!("CARGO_BIN_EXE_controller"));
         controller.args(["run", name, "--quiet", "--provider", "vagrant", "--out"]).arg(out).args(more);
         controller.env("VAGRANT_HOME", self.vagrant.path());
@@ -75,7 +79,7 @@ impl Libvirt {
     }
 
     #[track_caller]
-    fn run(&self, name: &str, out: &Path, more: &[&str]) -> Vec<Event> {
+    pub fn run(&self, name: &str, out: &Path, more: &[&str]) -> Vec<Event> {
         passed(name, &self.controller(name, out, more).output().unwrap());
         read_events(&out.join("events.jsonl")).unwrap()
     }

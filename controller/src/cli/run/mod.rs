@@ -12,7 +12,7 @@ use crate::machine::Choice;
 use crate::own::{self, Own, Placed};
 use crate::report::terminal::Progress as Screen;
 use crate::report::{self, RunResult, Style};
-use crate::scenario::{self, Scenario, Time};
+use crate::scenario::{self, BoxName, Scenario, Time};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -53,6 +53,11 @@ pub(super) struct RunArgs {
     /// scenario says, or trixie]
     #[arg(long, value_name = "SUITE")]
     pub(super) kernel: Option<String>,
+
+    /// The box of Vagrant's that all hosts are made from, whatever the scenario says: debian/bookworm64, or one version of it,
+    /// debian/bookworm64@12.20250126.1; with --provider vagrant
+    #[arg(long = "box", value_name = "NAME[@VERSION]", conflicts_with = "kernel")]
+    pub(super) boxed: Option<BoxName>,
 
     /// Run this program of yours in the place of the scenario's: --program client=./a.out, or with arguments,
     /// --program 'server=./srv -x'
@@ -136,7 +141,10 @@ pub(super) enum ProviderName {
 /// # Errors
 /// Wrong usage, or a run that could not even have a folder. A lab that broke is a run's outcome.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
-    let scenarios = super::chosen(&args.scenarios, args.all)?;
+    let mut scenarios = super::chosen(&args.scenarios, args.all)?;
+    if let Some(boxed) = &args.boxed {
+        scenarios.iter_mut().try_for_each(|scenario| scenario.use_box(boxed))?;
+    }
     if args.provider == ProviderName::Qemu && (args.keep || args.libvirt_uri.is_some()) {
         return Err(Error::usage("--keep and --libvirt-uri are for machines that Vagrant makes")
             .help("Say --provider vagrant as well, or leave them out."));
@@ -199,6 +207,7 @@ impl RunArgs {
         Options {
             out: self.out.clone(),
             kernel: self.kernel.clone(),
+            boxed: self.boxed.clone(),
             own: own.to_vec(),
             provider: match self.provider {
                 ProviderName::Qemu => Provider::Qemu,

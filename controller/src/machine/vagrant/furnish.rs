@@ -1,5 +1,7 @@
 //! What a project's machines need before they start: the Vagrantfile, the storage pool, kernels, fresh disks.
 
+use super::making::{SCRIPT, SCRIPT_FILE};
+use super::plan::{Boots, HostPlan};
 use super::site::private_file;
 use super::vagrantfile::vagrantfile;
 use super::{Project, up};
@@ -11,7 +13,9 @@ impl Project {
     /// Makes what is made before anything is known of the hosts' seeds.
     pub(super) fn furnish(&mut self) -> Result<()> {
         for host in &mut self.plan.hosts {
-            host.kernel = self.site.kernel(&host.kernel)?;
+            if let Boots::Kernel { kernel, .. } = &mut host.boots {
+                *kernel = self.site.kernel(kernel)?;
+            }
         }
         if self.reused {
             self.forget_recordings()?;
@@ -19,6 +23,10 @@ impl Project {
         }
         let file = self.plan.folder.join("Vagrantfile");
         fs::write(&file, vagrantfile(&self.plan)).broken(|| format!("cannot write {}", file.display()))?;
+        if self.plan.hosts.iter().any(HostPlan::is_foreign) {
+            let script = self.plan.folder.join(SCRIPT_FILE);
+            fs::write(&script, SCRIPT).broken(|| format!("cannot write {}", script.display()))?;
+        }
         up::home(&self.plan.folder)?;
         let pool = self.site.make_folder("pool")?;
         self.info.virsh.make_pool(&self.plan.pool, &pool.to_string_lossy())
@@ -35,11 +43,14 @@ impl Project {
         Ok(())
     }
 
-    /// Gives every machine that was kept a disk on which nothing was ever written.
+    /// Gives every machine that was kept a disk on which no lab has ever written.
     fn fresh_disks(&self) -> Result<()> {
         let plan = &self.plan;
         let disk = |host: &str| format!("{}.img", plan.domain(host));
-        plan.hosts.iter().try_for_each(|host| self.info.virsh.renew_volume(&plan.pool, &disk(&host.name)))
+        plan.hosts.iter().try_for_each(|host| match &host.boots {
+            Boots::Kernel { .. } => self.info.virsh.renew_volume(&plan.pool, &disk(&host.name)),
+            Boots::Box => self.info.virsh.revert_to_snapshot(&plan.domain(&host.name)),
+        })
     }
 
     /// Gives the machine of `host` its initramfs: these parts, one after the other.
@@ -49,6 +60,15 @@ impl Project {
     pub fn give_initrd(&self, host: &str, parts: &[&[u8]]) -> Result<()> {
         let path = self.plan.initrd(host);
         self.site.give(&path.file_name().unwrap_or_default().to_string_lossy(), parts)
+    }
+
+    /// Gives the machine of `host`, which boots what is in its box, the drive with its seed.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn give_seed(&self, host: &str, seed: &[u8]) -> Result<()> {
+        let path = self.plan.seed(host);
+        self.site.give(&path.file_name().unwrap_or_default().to_string_lossy(), &[seed])
     }
 
     /// Gives Vagrant the key by which it logs in.

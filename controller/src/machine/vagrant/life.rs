@@ -59,8 +59,8 @@ impl Ears {
 pub(super) struct Starting<'a> {
     pub(super) host: &'a str,
     pub(super) domain: &'a str,
-    /// It was never on in this lab.
-    pub(super) first: bool,
+    /// Vagrant starts it, and libvirt by itself no more.
+    pub(super) by_vagrant: bool,
     pub(super) console_log: PathBuf,
     pub(super) pid_file: PathBuf,
 }
@@ -83,7 +83,7 @@ impl Life {
         tail: Tail,
     ) -> Result<Self> {
         ears.clear();
-        let job = if it.first && !project.reused { Job::Up } else { Job::start(project, it.domain)? };
+        let job = if it.by_vagrant { Job::Up } else { Job::start(project, it.domain)? };
         let (console, stream) = connected(project, ears, it, &job)?;
         let fact = || format!("cannot hear QEMU of '{}'", it.host);
         let pid = project.site.process(&project.plan, it.host, &stream)?;

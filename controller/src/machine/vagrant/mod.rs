@@ -19,6 +19,7 @@ mod find;
 mod furnish;
 mod guard;
 mod life;
+mod making;
 mod place;
 mod plan;
 mod ports;
@@ -30,9 +31,11 @@ mod vagrantfile;
 mod virsh;
 mod watch;
 
+pub use boxes::with_version;
 pub use find::{Hypervisor, Info, Versions, is_elsewhere, look_elsewhere, usual_uri};
 pub use guard::guard;
-pub use plan::{HostPlan, LinkPlan, Plan};
+pub use making::make;
+pub use plan::{Boots, HostPlan, LinkPlan, Plan};
 pub use project::{Config, Project, Stop};
 pub use remains::{Remains, kept};
 pub use vagrantfile::vagrantfile;
@@ -112,11 +115,13 @@ impl Vagrant {
         if let Some(recording) = self.recordings.fresh()? {
             self.project.site.record_to(self.project.plan(), &self.host, &recording)?;
         }
-        let first = self.life.is_none();
+        // A box of somebody else's was made a machine of the lab before (`make`).
+        let foreign = self.project.plan().host(&self.host)?.is_foreign();
+        let by_vagrant = self.life.is_none() && !self.project.reused && !foreign;
         self.life = None;
         let (console_log, pid_file) =
             ["console.log", "pid"].map(|it| self.folder.join(format!("{}.{it}", self.host))).into();
-        let starting = life::Starting { host: &self.host, domain: &self.domain, first, console_log, pid_file };
+        let starting = life::Starting { host: &self.host, domain: &self.domain, by_vagrant, console_log, pid_file };
         let life = Life::begin(&self.project, &self.ears, &starting, self.recorder.clone(), self.tail.clone())?;
         self.life = Some(life);
         Ok(())

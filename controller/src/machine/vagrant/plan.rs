@@ -44,10 +44,8 @@ pub struct HostPlan {
     pub box_version: String,
     /// Memory in MiB.
     pub memory: u32,
-    /// The kernel.
-    pub kernel: PathBuf,
-    /// The kernel command line.
-    pub append: String,
+    /// What it boots.
+    pub boots: Boots,
     /// Address of the control NIC.
     pub control_mac: Mac,
     /// The port of 127.0.0.1 that leads to the guest's SSH.
@@ -58,6 +56,28 @@ pub struct HostPlan {
     pub links: Vec<LinkPlan>,
     /// Whether it has a flight recorder.
     pub recorder: bool,
+}
+
+/// What a machine boots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Boots {
+    /// The kernel of an image of ours, with this command line; its initramfs has the host's seed behind it.
+    Kernel {
+        /// The kernel's file.
+        kernel: PathBuf,
+        /// The kernel command line.
+        append: String,
+    },
+    /// What is in a box of somebody else's, by the boot loader on its disk; the seed is on a drive beside it.
+    Box,
+}
+
+impl HostPlan {
+    /// It is made from a box of somebody else's.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.boots == Boots::Box
+    }
 }
 
 /// A link NIC: its address, and the two ends of its tunnel, ports of 127.0.0.1 where the machine is.
@@ -91,6 +111,12 @@ impl Plan {
     #[must_use]
     pub fn initrd(&self, host: &str) -> PathBuf {
         self.site.join(format!("{host}.initrd"))
+    }
+
+    /// The drive with the seed of a host that boots what is in its box.
+    #[must_use]
+    pub fn seed(&self, host: &str) -> PathBuf {
+        self.site.join(format!("{host}.seed"))
     }
 
     /// The socket to which its console leads.

@@ -127,6 +127,7 @@ pub(super) fn read(plan: &Plan) -> Result<Vec<HostPlan>> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::plan::Boots;
     use super::*;
     use crate::machine::Accelerator;
 
@@ -137,8 +138,7 @@ mod tests {
             box_name: String::new(),
             box_version: String::new(),
             memory: 256,
-            kernel: PathBuf::new(),
-            append: String::new(),
+            boots: Boots::Box,
             control_mac: [0; 6],
             ssh_port: 0,
             machine_ssh_port: 0,

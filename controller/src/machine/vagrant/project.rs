@@ -150,6 +150,11 @@ impl Project {
         &self.plan.folder
     }
 
+    /// Whether its machines are kept when it ends.
+    pub(super) fn is_kept(&self) -> bool {
+        self.remains.kept
+    }
+
     /// How this lab is planned.
     #[must_use]
     pub fn plan(&self) -> &Plan {

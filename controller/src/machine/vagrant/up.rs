@@ -26,6 +26,9 @@ const BESIDE_BOOTS: Duration = Duration::from_secs(180);
 /// How long `vagrant ssh-config` may take.
 const CONFIG_WITHIN: Duration = Duration::from_secs(120);
 
+/// How long `vagrant halt` may take.
+const HALT_WITHIN: Duration = Duration::from_secs(180);
+
 /// How often a wait looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -44,13 +47,14 @@ pub(super) struct Up {
 }
 
 impl Up {
-    fn begin(project: &Project) -> Result<Self> {
+    /// Begins to bring up these hosts: with whatever its Vagrantfile has for provisioning them, or without.
+    fn begin(project: &Project, hosts: &[&str], provision: &str) -> Result<Self> {
         let file = File::options()
             .append(true)
             .create(true)
             .open(&project.log)
             .broken(|| format!("cannot write {}", project.log.display()))?;
-        let mut command = vagrant(project, &["up", "--provider=libvirt", "--no-provision"]);
+        let mut command = vagrant(project, &[&["up", "--provider=libvirt", provision], hosts].concat());
         let other = file.try_clone().broken(|| "cannot keep what Vagrant says".to_owned())?;
         command.stdin(Stdio::null()).stdout(file).stderr(other);
         let child = process::spawn(command, |_| ())?;
@@ -83,13 +87,31 @@ impl Drop for Up {
     }
 }
 
+/// Begins a `vagrant up` of these hosts, which are made from boxes of somebody else's, that furnishes them too.
+pub(super) fn furnish(project: &Project, hosts: &[&str]) -> Result<()> {
+    let mut up = project.up.lock().unwrap_or_else(PoisonError::into_inner);
+    *up = Some(Up::begin(project, hosts, "--provision")?);
+    Ok(())
+}
+
+/// Notes down where the SSH of these hosts is, which are up, and has Vagrant shut them down.
+pub(super) fn halt(project: &Project, hosts: &[&str]) -> Result<()> {
+    note_endpoints(project, hosts)?;
+    let out = process::output(vagrant(project, &[&["halt"], hosts].concat()), HALT_WITHIN)?;
+    if out.how != Ended::Exit(0) {
+        return Err(Error::broken(format!("`vagrant halt` {}", out.how)).detail(last(&out.stderr)));
+    }
+    *project.up.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    Ok(())
+}
+
 /// Begins `vagrant up`, unless that was done; says how it goes.
 pub(super) fn go(project: &Project) -> Result<bool> {
     let mut up = project.up.lock().unwrap_or_else(PoisonError::into_inner);
     match &*up {
         Some(up) => up.done(),
         None => {
-            *up = Some(Up::begin(project)?);
+            *up = Some(Up::begin(project, &made_at_once(project), "--no-provision")?);
             Ok(false)
         }
     }
@@ -97,10 +119,9 @@ pub(super) fn go(project: &Project) -> Result<bool> {
 
 /// Waits until Vagrant is done, and gives where it says that the host's SSH is.
 pub(super) fn endpoint(project: &Project, host: &str) -> Result<SocketAddr> {
-    let file = endpoints_file(&project.plan);
     let mut up = project.up.lock().unwrap_or_else(PoisonError::into_inner);
     let endpoints = match &mut *up {
-        None => parse(&fs::read_to_string(&file).broken(|| format!("cannot read {}", file.display()))?),
+        None => noted_endpoints(project)?,
         Some(up) => match &up.endpoints {
             Some(known) => known.clone(),
             None => {
@@ -110,18 +131,35 @@ pub(super) fn endpoint(project: &Project, host: &str) -> Result<SocketAddr> {
                     }
                     std::thread::sleep(LOOK);
                 }
-                let out = process::output(vagrant(project, &["ssh-config"]), CONFIG_WITHIN)?;
-                if out.how != Ended::Exit(0) {
-                    return Err(Error::broken(format!("`vagrant ssh-config` {}", out.how)).detail(last(&out.stderr)));
-                }
-                // What a lab that takes these machines again goes by.
-                fs::write(&file, &out.stdout).broken(|| format!("cannot write {}", file.display()))?;
-                up.endpoints.insert(parse(&out.stdout)).clone()
+                note_endpoints(project, &made_at_once(project))?;
+                up.endpoints.insert(noted_endpoints(project)?).clone()
             }
         },
     };
     let found = endpoints.iter().find(|(name, _)| name == host).map(|(_, address)| *address);
     found.ok_or_else(|| Error::broken(format!("`vagrant ssh-config` does not say where the SSH of host '{host}' is")))
+}
+
+/// The hosts that need no furnishing.
+fn made_at_once(project: &Project) -> Vec<&str> {
+    project.plan.hosts.iter().filter(|host| !host.is_foreign()).map(|host| host.name.as_str()).collect()
+}
+
+/// Keeps what `vagrant ssh-config` says of these hosts: a lab that takes these machines again goes by it.
+fn note_endpoints(project: &Project, hosts: &[&str]) -> Result<()> {
+    let file = endpoints_file(&project.plan);
+    let out = process::output(vagrant(project, &[&["ssh-config"], hosts].concat()), CONFIG_WITHIN)?;
+    if out.how != Ended::Exit(0) {
+        return Err(Error::broken(format!("`vagrant ssh-config` {}", out.how)).detail(last(&out.stderr)));
+    }
+    let mut text = fs::read_to_string(&file).unwrap_or_default();
+    text.push_str(&out.stdout);
+    fs::write(&file, text).broken(|| format!("cannot write {}", file.display()))
+}
+
+fn noted_endpoints(project: &Project) -> Result<Vec<(String, SocketAddr)>> {
+    let file = endpoints_file(&project.plan);
+    fs::read_to_string(&file).map(|text| parse(&text)).broken(|| format!("cannot read {}", file.display()))
 }
 
 /// Where it is kept what `vagrant ssh-config` said: there as soon as the machines were all up.
@@ -194,7 +232,7 @@ pub(super) fn why(said: &str, else_fact: &str) -> Error {
 }
 
 /// What Vagrant and QEMU say (their own words), what it means, and what helps.
-const KNOWN: [(&str, &str, &str); 7] = [
+const KNOWN: [(&str, &str, &str); 8] = [
     (
         "Could not set up host forwarding rule",
         "a port of 127.0.0.1 that was free when the lab was planned is in use",
@@ -220,6 +258,11 @@ const KNOWN: [(&str, &str, &str); 7] = [
         "virtlogd-sock",
         "libvirt's daemon for logs does not answer",
         "sudo systemctl start virtlogd\nor, where there is no systemd: sudo virtlogd -d",
+    ),
+    (
+        "deadpeer: the box lacks",
+        "the box lacks what a host of a lab needs",
+        "Take a box of a Debian with systemd, OpenSSH, iproute2, iputils-ping and procps.",
     ),
     ("Timed out while waiting for the machine to boot", "a machine did not let Vagrant log in", ""),
 ];

@@ -5,7 +5,8 @@
 //! Console and QMP lead to sockets at which the controller listens, so that
 //! QEMU finds them open when it starts. The link NICs are UDP tunnels between two ports of 127.0.0.1.
 
-use super::plan::{HostPlan, Plan};
+use super::making::SCRIPT_FILE;
+use super::plan::{Boots, HostPlan, Plan};
 use crate::machine::qemu::{EMULATED_CPU, RECORDER_MIB};
 use crate::machine::{Accelerator, mac_text};
 use std::fmt::Write as _;
@@ -36,11 +37,7 @@ pub fn vagrantfile(plan: &Plan) -> String {
     line(1, "config.vm.guest = :linux".to_owned());
     line(1, format!("config.vm.boot_timeout = {}", plan.boot_seconds));
     line(1, r#"config.vm.synced_folder ".", "/vagrant", disabled: true"#.to_owned());
-    line(1, r#"config.ssh.username = "root""#.to_owned());
     line(1, r#"config.ssh.host = "127.0.0.1""#.to_owned());
-    line(1, "config.ssh.insert_key = false".to_owned());
-    line(1, format!("config.ssh.private_key_path = {}", path(&plan.key)));
-    line(1, r#"config.ssh.sudo_command = "%c""#.to_owned());
     for host in &plan.hosts {
         machine(plan, host, &mut line);
     }
@@ -54,6 +51,16 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
     line(2, format!("machine.vm.box = {}", quote(&host.box_name)));
     line(2, format!("machine.vm.box_version = {}", quote(&host.box_version)));
     line(2, format!("machine.ssh.port = {}", host.ssh_port));
+    match &host.boots {
+        Boots::Kernel { .. } => {
+            line(2, r#"machine.ssh.username = "root""#.to_owned());
+            line(2, "machine.ssh.insert_key = false".to_owned());
+            line(2, format!("machine.ssh.private_key_path = {}", path(&plan.key)));
+            line(2, r#"machine.ssh.sudo_command = "%c""#.to_owned());
+        }
+        // Who may log in, and how, the box says itself, or Vagrant does.
+        Boots::Box => line(2, format!("machine.vm.provision :shell, path: {}", quote(SCRIPT_FILE))),
+    }
     for (number, link) in (0..).zip(&host.links) {
         line(
             2,
@@ -78,7 +85,7 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
         Accelerator::Kvm => "kvm",
         Accelerator::Tcg => "qemu",
     };
-    let settings = [
+    let mut settings = vec![
         ("uri", quote(&plan.connect)),
         // Where the plugin would look for networks, of which there are none: not at root's libvirt, which an ordinary user cannot ask.
         ("system_uri", quote(&plan.connect)),
@@ -90,10 +97,15 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
         ("graphics_type", quote("none")),
         ("memballoon_enabled", "false".to_owned()),
         ("mgmt_attach", "false".to_owned()),
-        ("kernel", path(&host.kernel)),
-        ("initrd", path(&plan.initrd(&host.name))),
-        ("cmd_line", quote(&host.append)),
     ];
+    match &host.boots {
+        Boots::Kernel { kernel, append } => settings.extend([
+            ("kernel", path(kernel)),
+            ("initrd", path(&plan.initrd(&host.name))),
+            ("cmd_line", quote(append)),
+        ]),
+        Boots::Box => settings.push(("video_type", quote("none"))),
+    }
     for (name, value) in settings {
         line(3, format!("libvirt.{name} = {value}"));
     }
@@ -112,6 +124,7 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
 /// Where libvirt puts no device by itself: slots of the PCI bus.
 const CONTROL_SLOT: u8 = 0x10;
 const FIRST_LINK_SLOT: u8 = 0x11;
+const SEED_SLOT: u8 = 0x1c;
 const RECORDER_SLOT: u8 = 0x1d;
 
 /// What QEMU is told beside libvirt's own: an option and its value each.
@@ -133,6 +146,13 @@ fn qemu(plan: &Plan, host: &HostPlan) -> Vec<[String; 2]> {
     if plan.accelerator == Accelerator::Tcg {
         // The same processor as that of a QEMU of our own, in place of the box's, which libvirt can spell: the last one counts.
         all.push(option("-cpu", EMULATED_CPU.to_owned()));
+    }
+    if host.is_foreign() {
+        let file = plan.seed(&host.name);
+        all.extend([
+            option("-drive", format!("if=none,id=seed,format=raw,readonly=on,file={}", file.display())),
+            option("-device", format!("virtio-blk-pci,drive=seed,serial=deadpeer,bus=pci.0,addr={SEED_SLOT:#04x}")),
+        ]);
     }
     if host.recorder {
         let file = plan.recorder(&host.name);
@@ -174,8 +194,10 @@ mod tests {
             box_name: "deadpeer/trixie".to_owned(),
             box_version: "0.1.0.4711".to_owned(),
             memory: 256,
-            kernel: "/images/trixie/kernel".into(),
-            append: "console=ttyS0 init=/sbin/init".to_owned(),
+            boots: Boots::Kernel {
+                kernel: "/images/trixie/kernel".into(),
+                append: "console=ttyS0 init=/sbin/init".to_owned(),
+            },
             control_mac: [2, 0xde, 0xad, 0, 0xff, number],
             ssh_port: 42_000 + u16::from(number),
             machine_ssh_port: 42_000 + u16::from(number),
@@ -204,6 +226,14 @@ mod tests {
     #[test]
     fn the_whole_vagrantfile() {
         insta::assert_snapshot!(vagrantfile(&plan()));
+    }
+
+    #[test]
+    fn a_box_of_somebody_elses() {
+        let mut plan = plan();
+        plan.hosts.truncate(1);
+        plan.hosts[0].boots = Boots::Box;
+        insta::assert_snapshot!(vagrantfile(&plan));
     }
 
     #[test]

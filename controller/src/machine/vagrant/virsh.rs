@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A domain that is off, and was cut off (virsh(1), `domstate --reason`).
 pub(super) const DESTROYED: &str = "shut off (destroyed)";
 
+/// What the one snapshot of a domain is called.
+const SNAPSHOT: &str = "furnished";
+
 /// A libvirt.
 #[derive(Debug, Clone)]
 pub struct Virsh {
@@ -104,7 +107,17 @@ impl Virsh {
 
     /// Forgets a domain.
     pub(super) fn undefine(&self, domain: &str) -> Result<()> {
-        self.tell(&["undefine", domain]).map(drop)
+        self.tell(&["undefine", domain, "--snapshots-metadata"]).map(drop)
+    }
+
+    /// Takes a snapshot of a domain that is off.
+    pub(super) fn take_snapshot(&self, domain: &str) -> Result<()> {
+        self.tell(&["snapshot-create-as", domain, SNAPSHOT]).map(drop)
+    }
+
+    /// Makes a domain that is off what it was when the snapshot was taken.
+    pub(super) fn revert_to_snapshot(&self, domain: &str) -> Result<()> {
+        self.tell(&["snapshot-revert", domain, SNAPSHOT]).map(drop)
     }
 
     /// Makes a volume anew, as it was when nothing had been written on it: based on the same one.

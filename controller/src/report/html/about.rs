@@ -29,6 +29,7 @@ pub(super) fn about(result: &RunResult) -> Markup {
                     dd {
                         "Linux " (harmless(kernel))
                         @if let Some(of) = result.hosts.get(host) {
+                            @if let Some(boxed) = &of.boxed { ", box " (harmless(boxed)) }
                             @if let Some(image) = &of.image { ", Debian " (harmless(&image.suite)) ", image " (harmless(&image.key)) }
                             "; " (of.addresses.join(", "))
                         }

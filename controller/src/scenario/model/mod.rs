@@ -1,10 +1,12 @@
 //! A scenario as the rest of the controller sees it: resolved, every name known to exist.
 
+mod boxed;
 mod cable;
 mod claim;
 mod kernel;
 mod step;
 
+pub use boxed::BoxName;
 pub use cable::{Flow, Rule, RuleVerdict, SegmentKind};
 pub use claim::{Answering, Claim, Count, Expectation, Moment, ProgramEnd, SegmentClaim};
 pub use kernel::{CallFamily, DescriptorClass, KernelClaim, KernelPattern, Returns, StateChange, TcpDeed};
@@ -47,14 +49,16 @@ pub struct Scenario {
 pub struct Host {
     /// Addresses of its link NIC with prefix length. Never empty.
     pub addresses: Vec<(IpAddr, u8)>,
-    /// What runs as PID 1.
-    pub init: Init,
+    /// What is to run as PID 1, if the scenario says so.
+    pub init: Option<Init>,
     /// Memory in MiB.
     pub memory: u32,
     /// Kernel parameters set before any program starts, as sysctl(8) names them.
     pub sysctl: BTreeMap<String, String>,
     /// The Debian suite whose image and kernel it boots; that of the run, if none.
     pub kernel: Option<String>,
+    /// The box that it is made from in place of an image.
+    pub boxed: Option<BoxName>,
     /// Where it sends what is not for its own links: the address of another host on one of them.
     pub gateway: Option<IpAddr>,
     /// It hands on what is not for itself: a router.
@@ -62,6 +66,12 @@ pub struct Host {
 }
 
 impl Host {
+    /// What runs as PID 1: a box brings systemd, an image either.
+    #[must_use]
+    pub fn init(&self) -> Init {
+        self.init.unwrap_or(if self.boxed.is_some() { Init::Systemd } else { Init::default() })
+    }
+
     /// The links it is on, each with a NIC of its own: `eth` and the link's number.
     #[must_use]
     pub fn links(&self) -> BTreeSet<usize> {

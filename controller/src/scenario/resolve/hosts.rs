@@ -1,7 +1,7 @@
 //! Hosts: names, addresses, memory, kernel parameters.
 
 use super::required;
-use crate::scenario::model::{Host, link_of};
+use crate::scenario::model::{BoxName, Host, Init, link_of};
 use crate::scenario::names;
 use crate::scenario::problem::{Problem, Problems, Span};
 use crate::scenario::source::{Field, HostSource, Map, nth_addresses, read_name, wrong_with_sysctl};
@@ -74,15 +74,31 @@ fn name(name: &str, at: &Span, problems: &mut Problems) {
 }
 
 fn host(name: &str, source: &HostSource, taken: &mut Taken, problems: &mut Problems) -> Host {
+    let init = source.init.read(problems);
     Host {
         addresses: addresses(name, source, taken, problems),
-        init: source.init.read(problems).unwrap_or_default(),
+        init,
         memory: source.memory.read(problems).unwrap_or(USUAL_MEMORY),
         sysctl: sysctl(source, problems),
         kernel: source.kernel.read(problems).map(|suite| suite.0.to_owned()),
+        boxed: boxed(source, init, problems),
         gateway: source.gateway.read(problems),
         forward: source.forward.read(problems).unwrap_or_default(),
     }
+}
+
+/// A box brings its own kernel and its own init.
+fn boxed(source: &HostSource, init: Option<Init>, problems: &mut Problems) -> Option<BoxName> {
+    let boxed = source.boxed.read(problems)?;
+    if let Some(at) = source.kernel.span() {
+        problems.add(
+            Problem::at(at, "a host that is made from a box has the kernel that is in it").label("not beside `box`"),
+        );
+    }
+    if let (Some(Init::Sysvinit), Some(at)) = (init, source.init.span()) {
+        problems.add(Problem::at(at, "a host that is made from a box has systemd").label("not beside `box`"));
+    }
+    Some(boxed)
 }
 
 /// A router needs two links, and a gateway must be somebody else on one of the host's own.

@@ -24,7 +24,9 @@ pub(super) use yaml::read;
 
 use super::model::{Init, Time};
 use super::names;
-use kinds::{Address, Command, Gateway, Line, Memory, Name, Prose, Section, Suite, SysctlValue, Truth, name_form};
+use kinds::{
+    Address, BoxWord, Command, Gateway, Line, Memory, Name, Prose, Section, Suite, SysctlValue, Truth, name_form,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -79,7 +81,7 @@ pub(super) struct HostSource {
     /// `server` .2, `router` .254, any other the next that is free; with `forward`, the same on the second link too.
     #[schemars(extend("minItems" = 1))]
     pub(super) addresses: List<AddressWord>,
-    /// What runs as PID 1: `sysvinit` (the default) or `systemd`.
+    /// What runs as PID 1: `sysvinit` (the default) or `systemd`, which a box always has.
     pub(super) init: Value<Init>,
     /// Its memory, from 128 MiB to 8 GiB. 256 MiB if left out.
     pub(super) memory: Value<Memory>,
@@ -88,6 +90,11 @@ pub(super) struct HostSource {
     /// The Debian suite whose image and kernel it boots, whatever the others boot: `bullseye`, `bookworm`, `trixie` or
     /// `sid`. That of the run if left out.
     pub(super) kernel: Value<Suite>,
+    /// The box that Vagrant makes it from, in place of an image: `debian/bookworm64`, or one version of it,
+    /// `debian/bookworm64@12.20250126.1`. It boots whatever is in that box, which must be a Debian (or its like) with systemd and
+    /// OpenSSH. For `--provider vagrant` alone.
+    #[serde(rename = "box")]
+    pub(super) boxed: Value<BoxWord>,
     /// Where it sends what is not for its own link: the address of a router on that link.
     pub(super) gateway: Value<Gateway>,
     /// `true` for a router: it hands on what is not for itself, from link to link.

@@ -103,11 +103,14 @@ fn rule(rule: &Rule) -> String {
 
 fn host_in_words(host: &Host) -> String {
     let addresses: Vec<String> = host.addresses.iter().map(|(address, prefix)| format!("{address}/{prefix}")).collect();
-    let init = match host.init {
+    let init = match host.init() {
         Init::Sysvinit => "sysvinit",
         Init::Systemd => "systemd",
     };
     let mut out = format!("{}; {init}; {} MiB", addresses.join(", "), host.memory);
+    if let Some(boxed) = &host.boxed {
+        let _ = write!(out, "; the box {boxed}");
+    }
     if let Some(suite) = &host.kernel {
         let _ = write!(out, "; the kernel of {suite}");
     }

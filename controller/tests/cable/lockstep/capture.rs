@@ -3,17 +3,20 @@
 use super::{AT_SWITCH, DATE, LATENCY, Lab, Machines, carry, ports, unheard};
 use crate::capture::packets;
 use crate::lab::{BROADCAST, frame, mac, rule, segment};
+use crate::waiting::eventually;
 use deadpeer::cable::LockstepCable;
 use deadpeer::scenario::RuleVerdict::{Delay, Drop};
 use deadpeer::scenario::SegmentKind;
 use deadpeer::timeline::{Clock, Event, Recorder};
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use pcap_file::pcapng::PcapNgReader;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
 use pcap_file::pcapng::blocks::section_header::SectionHeaderOption;
 use std::fs::{File, OpenOptions};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::channel;
@@ -92,7 +95,14 @@ fn a_capture_that_fails_ends_the_carrying() {
     let mut cable = unheard(&path, &ports()).unwrap();
     let client = Machines::new().another(0);
     cable.plug("client", 0, client).unwrap();
+    let writer = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
     drop(reader);
+    // A process that another test is just starting has a copy of the reader until it executes its program.
+    eventually("an end of all readers", || {
+        let mut end = [PollFd::new(writer.as_fd(), PollFlags::empty())];
+        poll(&mut end, PollTimeout::ZERO).unwrap();
+        end[0].revents().is_some_and(|it| it.contains(PollFlags::POLLERR))
+    });
     for _ in 0..2 {
         let error = carry(&mut cable, client, 0, &frame("client", mac("server"), 1)).unwrap_err();
         assert!(error.fact.contains("wire.pcapng stopped: Broken pipe"), "{error}");

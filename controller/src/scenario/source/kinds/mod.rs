@@ -10,7 +10,7 @@ pub(crate) use choice::{BootId, Carrier, Choice, KindOrAll, Suite, Truth};
 pub(crate) use kernel::CallOutcome;
 pub(crate) use network::{Address, Flag, Gateway, Signal, SysctlValue, nth_addresses, wrong_with_sysctl};
 pub(crate) use quantity::{ExitStatus, Memory, Number, Time};
-pub(crate) use text::{Command, Line, Name, Prose, Reference, Section, Typed, name_form, read_name};
+pub(crate) use text::{BoxWord, Command, Line, Name, Prose, Reference, Section, Typed, name_form, read_name};
 
 use crate::scenario::problem::{Problem, Span};
 use schemars::Schema;

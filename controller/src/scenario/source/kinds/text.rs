@@ -1,6 +1,7 @@
 //! Texts and names.
 
 use super::{Kind, Wrong};
+use crate::scenario::model::BoxName;
 use crate::scenario::names;
 use schemars::{Schema, json_schema};
 
@@ -102,6 +103,30 @@ impl Kind for Section {
             true => Ok(text.to_owned()),
             false => Err(Wrong::new(format!("{text:?} is no section"), "not of the form \"5.15\"")),
         }
+    }
+}
+
+/// A box of Vagrant's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BoxWord;
+
+impl Kind for BoxWord {
+    type Value = BoxName;
+    const WHAT: &'static str = "a box's name";
+
+    fn schema() -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?(@[A-Za-z0-9][A-Za-z0-9._-]*)?$",
+            "examples": ["debian/bookworm64", "debian/bookworm64@12.20250126.1"],
+        })
+    }
+
+    fn read(text: &str) -> Result<BoxName, Wrong> {
+        text.parse().map_err(|_| {
+            Wrong::new(format!("{text:?} is no box's name"), "not of the form `debian/bookworm64`")
+                .help("a name, or a name and a version of it: `debian/bookworm64@12.20250126.1`")
+        })
     }
 }
 
