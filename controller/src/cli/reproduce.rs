@@ -6,11 +6,11 @@ use crate::compare::{Again, Comparison};
 use crate::conductor::{self, Interrupt, Options, Provider};
 use crate::error::{Context, Error, Kind, Result};
 use crate::image;
-use crate::machine::Choice;
+use crate::machine::{Choice, vagrant};
 use crate::own::{self, Own};
 use crate::report::terminal::Progress as Screen;
 use crate::report::{self, INPUTS_SCHEMA, Inputs, RunResult, Style};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, BoxName, Scenario};
 use clap::ValueEnum;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -180,6 +180,12 @@ impl Original {
         let own = programs(&self.run.result, unpacked, &mut scenario)?;
         let boxed = asked.boxed.as_ref().map(|text| text.parse().map_err(|_| unknown("box", text))).transpose()?;
         boxed.iter().try_for_each(|boxed| scenario.use_box(boxed))?;
+        for (name, host) in &mut scenario.hosts {
+            let there = self.inputs.hosts.get(name).and_then(|host| host.boxed.as_ref());
+            let there = there.map(|text| text.parse::<BoxName>().map_err(|_| unknown("box", text))).transpose()?;
+            // The very version that it was made from, if it is here; else what was asked for, and that it differs is said.
+            host.boxed = there.filter(|it| vagrant::with_version(it).is_ok()).or(host.boxed.take());
+        }
         // What needs a processor of its own kind runs on whatever works here: that it differs is said.
         let emulated = self.inputs.accelerator.as_ref().is_some_and(|it| it.used == "tcg");
         let options = Options {

@@ -1,9 +1,8 @@
 //! The hosts of a lab in lockstep time, before they are switched on.
 
-use super::assemble::{guest, initrd, nics, seed};
 use super::folder::Folder;
 use super::guest::Guest;
-use super::lab::keys_for;
+use super::hosts::{guest, initrd, keys_for, nics, seed};
 use super::world::World;
 use super::{Found, Options};
 use crate::error::{Error, Result};

@@ -89,18 +89,18 @@ fn cannot_start(words: &str, host: &str, placed: &Placed) -> Error {
     let own = &placed.own;
     let fact = match (missing_version(words), &own.needs, missing(words)) {
         (Some((version, library)), ..) => {
-            format!("it needs the version {version} of {library}, which the host's image does not hold")
+            format!("it needs the version {version} of {library}, which is not on the host")
         }
         (None, Needs::Loader(_), Some(library)) if library.contains(".so") => {
-            format!("it needs the shared library {library}, which the host's image does not hold")
+            format!("it needs the shared library {library}, which is not on the host")
         }
         (None, Needs::Interpreter(..), Some(interpreter)) => {
-            format!("it needs the interpreter {interpreter}, which the host's image does not hold")
+            format!("it needs the interpreter {interpreter}, which is not on the host")
         }
         _ => "its loader refuses it".to_owned(),
     };
     let help = match own.needs {
-        Needs::Interpreter(..) => "The image holds sh and the tools of BusyBox; a static binary needs nothing.",
+        Needs::Interpreter(..) => "Our images hold sh and the tools of BusyBox; a static binary needs nothing.",
         _ => {
             "Link it statically: gcc -static, or for Rust the target x86_64-unknown-linux-musl. Or choose a --kernel of a\n\
               suite whose libraries are as new as yours."

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::machine::Link;
 use crate::own::Placed;
 use crate::progress::Reporter;
-use crate::remote::{HostKey, Keys, Session};
+use crate::remote::Session;
 use crate::report::PhaseKind;
 use crate::runlog::belonging;
 use crate::scenario::Scenario;
@@ -351,10 +351,4 @@ pub(super) fn confirm(session: &Session, host: &str, boot_id: &str) -> Result<Ke
     }
     let over_ssh = &word.boot_id;
     Err(Error::broken(format!("host '{host}' says two boot ids: {boot_id} on its console, {over_ssh} over SSH")))
-}
-
-/// Keys for every host of this run: one client key pair, a host key each.
-pub(super) fn keys_for(host_count: usize) -> Vec<Arc<HostKeys>> {
-    let client = Arc::new(Keys::generate());
-    (0..host_count).map(|_| Arc::new(HostKeys { client: client.clone(), host: HostKey::generate() })).collect()
 }

@@ -12,6 +12,7 @@ mod crowd;
 mod deploy;
 mod folder;
 mod guest;
+mod hosts;
 mod inputs;
 mod interrupt;
 mod journal;
@@ -34,9 +35,9 @@ pub use provider::Provider;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{self, Image};
-use crate::machine::Choice;
 use crate::machine::qemu::{Chosen, Info, Probe, lockstep};
 use crate::machine::vagrant;
+use crate::machine::{Accelerator, Choice};
 use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::{Inputs, PhaseKind, RunResult};
@@ -261,12 +262,19 @@ fn find(
     phases.end("image", if built { PhaseKind::Image } else { PhaseKind::Overhead });
     let (qemu, accelerator) = match vagrant.as_ref().and_then(|it| it.elsewhere.as_ref()) {
         Some(there) => (there.qemu.clone(), provider::accelerator_of(there, options.accelerator)?),
+        None if images.is_empty() && options.accelerator == Choice::Tcg => {
+            let why = "TCG, as asked for".to_owned();
+            (qemu, Chosen { accelerator: Accelerator::Tcg, why, help: None })
+        }
         None => {
             let first = match images.first() {
                 Some((_, image)) => image.clone(),
-                // Where all come from boxes, an accelerator is tried with an image all the same.
+                // Where all come from boxes, whether KVM works is tried with an image all the same.
                 None => image::ensure(&image::Spec::default(), reporter, &|| interrupt.raised())?,
             };
+            if first.built && images.is_empty() {
+                phases.end("image", PhaseKind::Image);
+            }
             let probe = Probe::new(&first.kernel, &first.initrd, &image::cache_folder()?);
             let chosen = probe.choose(options.accelerator, &qemu, reporter)?;
             (qemu, chosen)

@@ -1,10 +1,10 @@
 //! Who makes the machines of a lab in real time: QEMU alone, or Vagrant with libvirt.
 
-use super::assemble::{clock, guest, mac, nics, seed};
 use super::folder::Folder;
 use super::guest::Guest;
+use super::hosts::{clock, guest, keys_for, mac, nics, seed};
 use super::interrupt::Interrupt;
-use super::lab::keys_for;
+use super::phases::Phases;
 use super::{Found, Options};
 use crate::error::{Context, Error, Result};
 use crate::image::{self, Control};
@@ -12,7 +12,7 @@ use crate::machine::qemu::Chosen;
 use crate::machine::vagrant::{self, Boots, Config, HostPlan, Hypervisor, Info, LinkPlan, Plan, Project, Vagrant};
 use crate::machine::{Accelerator, Choice};
 use crate::progress::Reporter;
-use crate::report;
+use crate::report::{self, PhaseKind};
 use crate::scenario::{BoxName, Host, Scenario, Time};
 use crate::timeline::Recorder;
 use deadpeer_guest::CONTROL_MAC_LINK;
@@ -133,6 +133,7 @@ pub(super) fn guests(
     recorder: &Recorder,
     interrupt: &Interrupt,
     reporter: &Reporter,
+    phases: &mut Phases,
 ) -> Result<(IndexMap<String, Guest>, Arc<Project>)> {
     let hosts = (0..).zip(&scenario.hosts).map(|(n, (name, host))| host_plan(n, name, host, found, options));
     let plan = Plan {
@@ -159,6 +160,26 @@ pub(super) fn guests(
         stop: Box::new(move || interrupt.raised()),
     })?;
     let project = Arc::new(project);
+    phases.end("lay out the project", PhaseKind::Overhead);
+    match furnished(scenario, found, folder, recorder, &project, reporter, phases) {
+        Ok(guests) => Ok((guests, project)),
+        Err(error) => match project.close() {
+            Ok(()) => Err(error),
+            Err(left) => Err(error.detail(left.to_string())),
+        },
+    }
+}
+
+/// The project's hosts, with all that their machines need to be switched on.
+fn furnished(
+    scenario: &Scenario,
+    found: &Found,
+    folder: &Folder,
+    recorder: &Recorder,
+    project: &Arc<Project>,
+    reporter: &Reporter,
+    phases: &mut Phases,
+) -> Result<IndexMap<String, Guest>> {
     let mut machines = Vec::new();
     let keys = keys_for(scenario.hosts.len());
     if let Some(any) = keys.first() {
@@ -174,27 +195,30 @@ pub(super) fn guests(
             let control = Control::Sshd { authorized_key, host_key: keys.host.openssh()?.clone() };
             project.give_seed(name, &image::drive(&seed(scenario, name, host, control))?)?;
         }
-        machines.push(Vagrant::new(Arc::clone(&project), name, folder.path(), recorder.clone())?);
+        machines.push(Vagrant::new(Arc::clone(project), name, folder.path(), recorder.clone())?);
     }
-    make(&project, &machines, found, reporter)?;
+    if make(project, &machines, found, reporter)? {
+        phases.end("make the machines from a box", PhaseKind::Image);
+    }
     let all = (0..).zip(&scenario.hosts).zip(machines.into_iter().zip(keys));
     let guests = all.map(|((n, (name, host)), (machine, keys))| {
         (name.clone(), guest(name, nics(host, n), Box::new(machine), keys))
     });
-    Ok((guests.collect(), project))
+    Ok(guests.collect())
 }
 
-/// Furnishes what comes from boxes of somebody else's.
-fn make(project: &Arc<Project>, machines: &[Vagrant], found: &Found, reporter: &Reporter) -> Result<()> {
+/// Furnishes what comes from boxes of somebody else's. Whether there was anything to do.
+fn make(project: &Arc<Project>, machines: &[Vagrant], found: &Found, reporter: &Reporter) -> Result<bool> {
     let boxes: BTreeSet<String> = found.boxes.values().map(ToString::to_string).collect();
     let boxes: Vec<String> = boxes.into_iter().collect();
     if boxes.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     reporter.began(PROGRESS, format!("making machines from {}", boxes.join(", ")));
     let made = vagrant::make(project, machines);
     match &made {
-        Ok(()) => reporter.done(PROGRESS, format!("machines made from {}", boxes.join(", "))),
+        Ok(true) => reporter.done(PROGRESS, format!("machines made from {}", boxes.join(", "))),
+        Ok(false) => reporter.done(PROGRESS, format!("machines that were kept, from {}", boxes.join(", "))),
         Err(error) => reporter.failed(PROGRESS, error.fact.clone()),
     }
     made

@@ -4,6 +4,9 @@
 //! what came instead: a fault of a machine that should be up, the user's interrupt, or the deadline. Deadlines are on the lab's clock. In
 //! real time it goes by itself; in lockstep time, because somebody waits here ([`Pace`]).
 
+mod fault;
+
+use self::fault::{Fault, fault, most_frequent};
 use super::interrupt::Interrupt;
 use crate::error::{Error, Kind, Result};
 use crate::report::EventWriter;
@@ -61,15 +64,6 @@ pub(super) struct Watch {
     written: Option<EventWriter<File>>,
     /// The fault that was seen and is not yet told.
     fault: Option<Fault>,
-}
-
-/// What broke.
-#[derive(Debug)]
-enum Fault {
-    /// The cause, as far as anybody can tell.
-    Cause(Error),
-    /// Something that has a cause behind it, more often than not: a cut control channel.
-    Symptom(Error),
 }
 
 /// Where in the collected events a wait begins to look.
@@ -309,58 +303,9 @@ impl Watch {
         self.events.push(event);
         if self.events.len() == MOST_EVENTS {
             let fact = format!("more than {MOST_EVENTS} events were witnessed, which is more than a run may have");
-            self.fault.get_or_insert(Fault::Cause(Error::broken(fact).detail(self.most_frequent())));
+            self.fault.get_or_insert(Fault::Cause(Error::broken(fact).detail(most_frequent(&self.events))));
         }
     }
-
-    /// Who the flood came from, as far as that can be told.
-    fn most_frequent(&self) -> String {
-        let mut counts = std::collections::BTreeMap::<String, usize>::new();
-        for event in &self.events {
-            let source = match &event.what {
-                What::Wire(frame) => format!("frames from {}", frame.from),
-                What::Program { program, .. } => format!("lines of {program}"),
-                What::Kernel(kernel) => format!("calls and the like on {}", kernel.host),
-                What::Machine { host, .. } => format!("the machine of {host}"),
-                What::Step { .. } => "steps".to_owned(),
-            };
-            *counts.entry(source).or_default() += 1;
-        }
-        let most = counts.into_iter().max_by_key(|(_, count)| *count);
-        most.map_or_else(String::new, |(source, count)| format!("most of them, {count}, are {source}"))
-    }
-}
-
-/// What a machine's event means while the machine is meant to be alive.
-fn fault(host: &str, event: &MachineEvent, at: LabTime) -> Option<Fault> {
-    let broken = |fact: String| Some(Error::broken(fact));
-    let cause = match event {
-        MachineEvent::Died { how, words } => {
-            broken(format!("the machine of host '{host}' ended by itself at {at} s: it {how}"))
-                .map(|e| e.detail(words.clone()))
-        }
-        MachineEvent::Stopped => {
-            broken(format!("the machine of host '{host}' was stopped from outside (SIGSTOP) at {at} s")).map(|e| {
-                e.detail("A guest that stands still cannot testify; what its peers saw meanwhile is not its doing.")
-            })
-        }
-        MachineEvent::Panicked { line } => {
-            broken(format!("the kernel of host '{host}' panicked at {at} s")).map(|e| e.detail(line.clone()))
-        }
-        MachineEvent::BootFailed { what } => broken(format!("host '{host}' cannot boot: {what}")),
-        MachineEvent::ShutDown { reason } => {
-            broken(format!("host '{host}' shut down unasked at {at} s (the hypervisor says: {reason})"))
-        }
-        MachineEvent::Reset { reason } => {
-            broken(format!("host '{host}' was reset unasked at {at} s (the hypervisor says: {reason})"))
-        }
-        MachineEvent::ControlLost { why } => {
-            let error = Error::broken(format!("the control channel to host '{host}' was cut at {at} s: {why}"));
-            return Some(Fault::Symptom(error));
-        }
-        _ => None,
-    };
-    cause.map(Fault::Cause)
 }
 
 #[cfg(test)]

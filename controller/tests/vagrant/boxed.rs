@@ -84,6 +84,20 @@ fn a_host_from_a_box_and_one_from_an_image_are_one_lab() {
     assert_eq!(libvirt.left(), Vec::<String>::new());
 }
 
+/// Machines that run, into which Vagrant is given too little time to log in: they are gone, though they were to be kept.
+#[test]
+fn machines_that_cannot_be_furnished_are_not_left_though_they_were_to_be_kept() {
+    let _turn = turn();
+    let Some(libvirt) = libvirt_with_box() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let more = ["--keep", "--box", BOX, "--boot-within", "1 s"];
+    let output = libvirt.controller("normal-exit", &home.path().join("run"), &more).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("a machine did not let Vagrant log in") && said.contains("--boot-within '180 s'"), "{said}");
+    assert_eq!(libvirt.left(), Vec::<String>::new());
+}
+
 /// SIGKILL while a machine is being furnished, which no event of the run tells of: the guard removes it.
 #[test]
 fn a_controller_that_is_killed_while_a_box_is_furnished_leaves_nothing() {

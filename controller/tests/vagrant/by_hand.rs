@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-const FILES: [&str; 4] = ["Vagrantfile", "lab.rb", "provision", "user_network.rb"];
+const FILES: [&str; 5] = ["Vagrantfile", "lab.rb", "own_pool.rb", "provision", "user_network.rb"];
 
 /// A lab in a folder of its own. Dropped, it is gone, whatever happened.
 struct Lab {

@@ -143,10 +143,18 @@ pub(super) enum ProviderName {
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     let mut scenarios = super::chosen(&args.scenarios, args.all)?;
     if let Some(boxed) = &args.boxed {
+        // Of the whole catalogue, those that can be.
+        scenarios.retain_mut(|scenario| match scenario.use_box(boxed) {
+            Err(error) if args.all => {
+                tracing::warn!("left out: {}", error.fact);
+                false
+            }
+            _ => true,
+        });
         scenarios.iter_mut().try_for_each(|scenario| scenario.use_box(boxed))?;
     }
-    if args.provider == ProviderName::Qemu && (args.keep || args.libvirt_uri.is_some()) {
-        return Err(Error::usage("--keep and --libvirt-uri are for machines that Vagrant makes")
+    if args.provider == ProviderName::Qemu && (args.keep || args.libvirt_uri.is_some() || args.boxed.is_some()) {
+        return Err(Error::usage("--box, --keep and --libvirt-uri are for machines that Vagrant makes")
             .help("Say --provider vagrant as well, or leave them out."));
     }
     if let Some(file) = &args.junit {

@@ -1,5 +1,6 @@
 //! QEMU in lockstep time: the plugin's file, a machine's disks, and whether a QEMU can do it.
 
+mod config;
 mod disk;
 mod ears;
 mod machine;
@@ -8,9 +9,10 @@ mod programs;
 mod state;
 
 pub use super::arguments::{Board, Disk, PROGRAMS_MIB, lockstep as arguments};
+pub use config::Config;
 pub use disk::copy as disk;
 pub use ears::Ears;
-pub use machine::{Company, Config, LockstepMachine};
+pub use machine::{Company, LockstepMachine};
 pub use programs::{program_disk, put_on_disk};
 
 use super::Info;

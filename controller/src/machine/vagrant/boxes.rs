@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::scenario::BoxName;
 use std::fs::read_dir;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Vagrant's home: the user's boxes and plugins.
 pub(super) fn home() -> PathBuf {
@@ -12,15 +13,15 @@ pub(super) fn home() -> PathBuf {
     named.map_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".vagrant.d"), PathBuf::from)
 }
 
-/// Makes sure that Vagrant has the boxes of all machines that are made from ours.
+/// Makes sure that Vagrant has our boxes, for the machines that come from them.
 ///
 /// # Errors
 /// It has not: what is there, and the command that adds it.
 pub(super) fn present(plan: &Plan) -> Result<()> {
     let boxes = home().join("boxes");
-    let ours = plan.hosts.iter().filter(|host| !host.is_foreign());
+    let mut ours = plan.hosts.iter().filter(|host| !host.is_foreign());
     let has = |host: &HostPlan| has(&boxes, &host.box_name, &host.box_version);
-    ours.into_iter().try_for_each(|host| if has(host) { Ok(()) } else { Err(missing(&boxes, host)) })
+    ours.try_for_each(|host| if has(host) { Ok(()) } else { Err(missing(&boxes, host)) })
 }
 
 /// The box of this name, with its version: the one that is named, or the newest that Vagrant has.
@@ -50,6 +51,15 @@ fn newest(boxes: &Path, boxed: &BoxName) -> Result<BoxName> {
 fn parts(version: &str) -> Vec<(u64, String)> {
     let part = |part: &str| (part.parse().unwrap_or(0), part.to_owned());
     version.split(['.', '-']).map(part).collect()
+}
+
+/// The disk image of a box that Vagrant has: its size in bytes and when it was changed. A box that was added under the same name and version
+/// has another.
+pub(super) fn image(name: &str, version: &str) -> Option<(u64, SystemTime)> {
+    let version = folder(&home().join("boxes"), name).join(version);
+    let deeper = read_dir(&version).into_iter().flatten().flatten().map(|entry| entry.path());
+    let images = std::iter::once(version).chain(deeper).map(|path| path.join("libvirt/box.img"));
+    images.filter_map(|path| path.metadata().ok()).find_map(|it| Some((it.len(), it.modified().ok()?)))
 }
 
 fn folder(boxes: &Path, name: &str) -> PathBuf {

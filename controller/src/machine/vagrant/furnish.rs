@@ -11,7 +11,7 @@ use std::path::Path;
 
 impl Project {
     /// Makes what is made before anything is known of the hosts' seeds.
-    pub(super) fn furnish(&mut self) -> Result<()> {
+    pub(super) fn lay_out(&mut self) -> Result<()> {
         for host in &mut self.plan.hosts {
             if let Boots::Kernel { kernel, .. } = &mut host.boots {
                 *kernel = self.site.kernel(kernel)?;

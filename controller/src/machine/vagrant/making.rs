@@ -14,7 +14,7 @@ use crate::runlog::belonging;
 use crate::timeline::{Clock, Recorder};
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What Vagrant runs in the machine.
 pub(super) const SCRIPT: &str = include_str!("files/furnish");
@@ -24,6 +24,9 @@ pub(super) const SCRIPT_FILE: &str = "furnish";
 
 /// How long a machine that Vagrant has halted may take to be gone.
 const OFF_WITHIN: Duration = Duration::from_secs(40);
+
+/// How long Vagrant may take to say why a machine is gone: it ends one itself that it could not bring up.
+const VAGRANTS_WORD: Duration = Duration::from_secs(20);
 
 /// How often a wait looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -39,15 +42,16 @@ struct Making<'a> {
     tail: Tail,
 }
 
-/// Furnishes those of the project's machines that come from boxes of somebody else's. None of a project that was kept needs it.
+/// Furnishes those of the project's machines that come from boxes of somebody else's. None of a project that was kept needs it. Whether
+/// there was anything to do.
 ///
 /// # Errors
 /// Vagrant did not bring one up or furnish it, one ended, did not end in order, or the user interrupts.
-pub fn make<'m>(project: &Arc<Project>, machines: &'m [Vagrant]) -> Result<()> {
+pub fn make<'m>(project: &Arc<Project>, machines: &'m [Vagrant]) -> Result<bool> {
     let foreign = |machine: &&Vagrant| project.plan.host(&machine.host).is_ok_and(HostPlan::is_foreign);
     let machines: Vec<&'m Vagrant> = machines.iter().filter(foreign).collect();
     if machines.is_empty() || project.reused {
-        return Ok(());
+        return Ok(false);
     }
     let hosts: Vec<&str> = machines.iter().map(|machine| machine.host.as_str()).collect();
     // What they send is nobody's evidence either: until a machine of the lab is plugged in, its cable leads nowhere.
@@ -69,21 +73,37 @@ pub fn make<'m>(project: &Arc<Project>, machines: &'m [Vagrant]) -> Result<()> {
         };
         beginning.into_iter().map(begun).collect::<Result<_>>()
     })?;
-    while !up::go(project).map_err(|error| with_consoles(error, &making))? {
-        if let Some(gone) = making.iter().find(|it| !it.life.watch.is_on()) {
-            return Err(gone.error("ended while it was being furnished"));
-        }
-        if (project.stop)() {
-            return Err(Error::interrupted());
-        }
-        std::thread::sleep(LOOK);
-    }
+    await_vagrant(project, &making, |it| {
+        (!it.life.watch.is_on()).then(|| it.error("ended while it was being furnished"))
+    })?;
+    let endpoints = up::ask_endpoints(project, &hosts)?;
     up::halt(project, &hosts)?;
+    await_vagrant(project, &making, |_| None)?;
+    up::done(project);
     for it in &making {
         it.is_off(&it.life.watch)?;
         if project.is_kept() {
             project.info.virsh.take_snapshot(it.domain)?;
         }
+    }
+    // Last of all: who finds this takes them for made.
+    up::note_endpoints(project, &endpoints)?;
+    Ok(true)
+}
+
+/// Waits until Vagrant has done what it was told, unless a machine is not as it should be, or the user interrupts.
+fn await_vagrant(project: &Project, making: &[Making<'_>], wrong: impl Fn(&Making<'_>) -> Option<Error>) -> Result<()> {
+    let mut since = None;
+    while !up::go(project).map_err(|error| with_consoles(error, making))? {
+        if let Some(error) = making.iter().find_map(&wrong)
+            && since.get_or_insert_with(Instant::now).elapsed() > VAGRANTS_WORD
+        {
+            return Err(error);
+        }
+        if (project.stop)() {
+            return Err(Error::interrupted());
+        }
+        std::thread::sleep(LOOK);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Machines that Vagrant makes and libvirt runs, through the plugin vagrant-libvirt.
 //!
 //! A lab is one Vagrant project ([`Project`]): the first power-on of its machines is `vagrant up`, all of them at once; later ones are
-//! `virsh start`. A power cut is `virsh destroy`, reset and carrier are `virsh reset` and `virsh domif-setlink`. Nothing is asked of the
+//! `virsh start`. A machine from a box of somebody else's is [made](making) before, and started so from the first power-on on. A power cut is `virsh destroy`, reset and carrier are `virsh reset` and `virsh domif-setlink`. Nothing is asked of the
 //! network of this computer: a link NIC is a UDP tunnel of libvirt's between two ports of 127.0.0.1, one of which is the switch's, and SSH is
 //! forwarded by QEMU itself.
 //!

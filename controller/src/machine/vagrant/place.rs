@@ -1,6 +1,8 @@
 //! Where a project's folder is: one of its own, or that of a lab that was kept. Who has the lock in it, has the folder.
 
+use super::boxes;
 use super::find::{Info, is_elsewhere};
+use super::making::SCRIPT;
 use super::plan::Plan;
 use super::remains::{self, take};
 use crate::error::{Context, Error, Result};
@@ -32,7 +34,7 @@ pub(super) type Place = (PathBuf, String, Flock<File>);
 pub(super) fn fresh(base: &Path) -> Result<Place> {
     loop {
         let name = format!("{:08x}", rand_core::RngCore::next_u32(&mut rand_core::OsRng));
-        if let Some(lock) = furnished(&base.join(&name))? {
+        if let Some(lock) = claimed(&base.join(&name))? {
             return Ok((base.join(&name), name, lock));
         }
     }
@@ -43,11 +45,15 @@ pub(super) fn kept(base: &Path, plan: &Plan) -> Result<Place> {
     // Elsewhere, the names of other computers' labs are beside ours.
     let elsewhere = is_elsewhere(&plan.uri);
     let who = elsewhere.then(|| (nix::unistd::gethostname().unwrap_or_default(), nix::unistd::geteuid()));
-    let digest = Sha256::digest(format!("{plan:?}{}", who.map(|it| format!("{it:?}")).unwrap_or_default()));
+    // What is on the disks of machines from boxes of somebody else's.
+    let foreign = plan.hosts.iter().filter(|host| host.is_foreign());
+    let baked: Vec<_> = foreign.map(|host| (SCRIPT, boxes::image(&host.box_name, &host.box_version))).collect();
+    let who = who.map(|it| format!("{it:?}")).unwrap_or_default();
+    let digest = Sha256::digest(format!("{plan:?}{who}{baked:?}"));
     let key: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     for number in 1..=KEPT_AT_MOST {
         let name = format!("kept-{key}-{number}");
-        if let Some(lock) = furnished(&base.join(&name))? {
+        if let Some(lock) = claimed(&base.join(&name))? {
             return Ok((base.join(&name), name, lock));
         }
     }
@@ -55,7 +61,7 @@ pub(super) fn kept(base: &Path, plan: &Plan) -> Result<Place> {
 }
 
 /// A folder with a lock that is ours; none if somebody else has it.
-fn furnished(folder: &Path) -> Result<Option<Flock<File>>> {
+fn claimed(folder: &Path) -> Result<Option<Flock<File>>> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

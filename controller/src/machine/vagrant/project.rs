@@ -1,7 +1,7 @@
 //! A lab as a Vagrant project: its folder, ports and storage, how its machines come up, and how all of it goes.
 //!
 //! Order: the folder is taken and what there will be is written down, so that a guard can remove it; then the storage pool, then, when the
-//! first machine is switched on, `vagrant up` for all of them. Later power-ons are `virsh start`. Whoever drops a project removes it.
+//! first machine is switched on, `vagrant up` for all of them (but for those from boxes of somebody else's, which are [made](super::making) before). Later power-ons are `virsh start`. Whoever drops a project removes it.
 //!
 //! A project that is *kept* stays when it ends, with its machines switched off, under a name that is a hash of everything that shapes it; the
 //! next lab that is the same takes it, gives every machine a fresh disk and starts them without Vagrant.
@@ -140,7 +140,7 @@ impl Project {
             }
         }
         project.site.open(&project.plan)?;
-        project.furnish()?;
+        project.lay_out()?;
         Ok(project)
     }
 
@@ -187,7 +187,7 @@ impl Project {
         let again = self.info.virsh.lost().is_some().then(|| Virsh::at(&self.remains.virsh, &self.remains.uri));
         let libvirt = again.transpose().map_err(|error| self.remains.left(error))?;
         let libvirt = libvirt.as_ref().unwrap_or(&self.info.virsh);
-        if self.remains.kept && up::endpoints_file(&self.plan).exists() {
+        if self.remains.kept && up::is_complete(&self.plan) {
             return self.remains.clean(libvirt, &self.plan.folder);
         }
         self.remains.remove(libvirt, &self.plan.folder)

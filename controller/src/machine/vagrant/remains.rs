@@ -80,7 +80,7 @@ impl Remains {
     /// The machines of this plan with the ports that they have, if they are there as they were kept: all of them, switched off.
     pub(super) fn kept_ports(&self, libvirt: &Virsh, plan: &Plan) -> Option<Vec<HostPlan>> {
         let there = || -> Result<Option<Vec<HostPlan>>> {
-            if !self.kept || !up::endpoints_file(plan).exists() {
+            if !self.kept || !up::is_complete(plan) {
                 return Ok(None);
             }
             self.clean(libvirt, &plan.folder)?;

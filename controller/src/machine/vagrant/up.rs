@@ -1,4 +1,4 @@
-//! `vagrant up`: all machines of a project, in one go and side by side.
+//! `vagrant up`: the machines of a project, in one go and side by side; those from boxes of somebody else's apart, as they are furnished.
 //!
 //! A machine runs long before Vagrant is done with it, which waits until it can log in; its boot is watched meanwhile like any other. Where
 //! its SSH is, `vagrant ssh-config` says afterwards.
@@ -26,9 +26,6 @@ const BESIDE_BOOTS: Duration = Duration::from_secs(180);
 /// How long `vagrant ssh-config` may take.
 const CONFIG_WITHIN: Duration = Duration::from_secs(120);
 
-/// How long `vagrant halt` may take.
-const HALT_WITHIN: Duration = Duration::from_secs(180);
-
 /// How often a wait looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -38,6 +35,8 @@ const LINES: usize = 25;
 /// A `vagrant up`. Dropped, it is ended, if it still works.
 #[derive(Debug)]
 pub(super) struct Up {
+    /// What Vagrant was told: `up`, `halt`.
+    what: &'static str,
     child: Child,
     log: PathBuf,
     began: Instant,
@@ -49,27 +48,33 @@ pub(super) struct Up {
 impl Up {
     /// Begins to bring up these hosts: with whatever its Vagrantfile has for provisioning them, or without.
     fn begin(project: &Project, hosts: &[&str], provision: &str) -> Result<Self> {
+        Self::start(project, "up", &[&["--provider=libvirt", provision], hosts].concat())
+    }
+
+    fn start(project: &Project, what: &'static str, words: &[&str]) -> Result<Self> {
         let file = File::options()
             .append(true)
             .create(true)
             .open(&project.log)
             .broken(|| format!("cannot write {}", project.log.display()))?;
-        let mut command = vagrant(project, &[&["up", "--provider=libvirt", provision], hosts].concat());
+        let mut command = vagrant(project, &[&[what], words].concat());
         let other = file.try_clone().broken(|| "cannot keep what Vagrant says".to_owned())?;
         command.stdin(Stdio::null()).stdout(file).stderr(other);
         let child = process::spawn(command, |_| ())?;
         let within = BESIDE_BOOTS + Duration::from_secs(project.plan.boot_seconds);
-        Ok(Self { child, log: project.log.clone(), began: Instant::now(), within, endpoints: None })
+        Ok(Self { what, child, log: project.log.clone(), began: Instant::now(), within, endpoints: None })
     }
 
     /// Whether it is done; an error if it failed, or takes too long.
     fn done(&self) -> Result<bool> {
         match self.child.ended() {
             Some(Ended::Exit(0)) => Ok(true),
-            Some(how) => Err(failed(&how, &fs::read_to_string(&self.log).unwrap_or_default())),
+            Some(how) => Err(failed(self.what, &how, &fs::read_to_string(&self.log).unwrap_or_default())),
             None if self.began.elapsed() > self.within => {
                 let said = fs::read_to_string(&self.log).unwrap_or_default();
-                Err(Error::broken(format!("`vagrant up` was not done within {:?}", self.within)).detail(last(&said)))
+                Err(Error::broken(format!("`vagrant {}` was not done within {:?}", self.what, self.within))
+                    .detail(last(&said))
+                    .help("Give the machines longer: --boot-within '180 s'"))
             }
             None => Ok(false),
         }
@@ -94,15 +99,16 @@ pub(super) fn furnish(project: &Project, hosts: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Notes down where the SSH of these hosts is, which are up, and has Vagrant shut them down.
+/// Has Vagrant shut these hosts down; [`go`] says how that goes.
 pub(super) fn halt(project: &Project, hosts: &[&str]) -> Result<()> {
-    note_endpoints(project, hosts)?;
-    let out = process::output(vagrant(project, &[&["halt"], hosts].concat()), HALT_WITHIN)?;
-    if out.how != Ended::Exit(0) {
-        return Err(Error::broken(format!("`vagrant halt` {}", out.how)).detail(last(&out.stderr)));
-    }
-    *project.up.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    let mut up = project.up.lock().unwrap_or_else(PoisonError::into_inner);
+    *up = Some(Up::start(project, "halt", hosts)?);
     Ok(())
+}
+
+/// Vagrant has done its part with those hosts.
+pub(super) fn done(project: &Project) {
+    *project.up.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
 /// Begins `vagrant up`, unless that was done; says how it goes.
@@ -131,7 +137,7 @@ pub(super) fn endpoint(project: &Project, host: &str) -> Result<SocketAddr> {
                     }
                     std::thread::sleep(LOOK);
                 }
-                note_endpoints(project, &made_at_once(project))?;
+                note_endpoints(project, &ask_endpoints(project, &made_at_once(project))?)?;
                 up.endpoints.insert(noted_endpoints(project)?).clone()
             }
         },
@@ -145,16 +151,26 @@ fn made_at_once(project: &Project) -> Vec<&str> {
     project.plan.hosts.iter().filter(|host| !host.is_foreign()).map(|host| host.name.as_str()).collect()
 }
 
-/// Keeps what `vagrant ssh-config` says of these hosts: a lab that takes these machines again goes by it.
-fn note_endpoints(project: &Project, hosts: &[&str]) -> Result<()> {
-    let file = endpoints_file(&project.plan);
+/// What `vagrant ssh-config` says of these hosts, which are up.
+pub(super) fn ask_endpoints(project: &Project, hosts: &[&str]) -> Result<String> {
     let out = process::output(vagrant(project, &[&["ssh-config"], hosts].concat()), CONFIG_WITHIN)?;
     if out.how != Ended::Exit(0) {
         return Err(Error::broken(format!("`vagrant ssh-config` {}", out.how)).detail(last(&out.stderr)));
     }
-    let mut text = fs::read_to_string(&file).unwrap_or_default();
-    text.push_str(&out.stdout);
+    Ok(out.stdout)
+}
+
+/// Notes down what `vagrant ssh-config` said of some hosts: their machines are made. A lab that takes them again goes by it.
+pub(super) fn note_endpoints(project: &Project, said: &str) -> Result<()> {
+    let file = endpoints_file(&project.plan);
+    let text = fs::read_to_string(&file).unwrap_or_default() + said;
     fs::write(&file, text).broken(|| format!("cannot write {}", file.display()))
+}
+
+/// Whether all machines of a plan were made.
+pub(super) fn is_complete(plan: &Plan) -> bool {
+    let noted = parse(&fs::read_to_string(endpoints_file(plan)).unwrap_or_default());
+    plan.hosts.iter().all(|host| noted.iter().any(|(name, _)| *name == host.name))
 }
 
 fn noted_endpoints(project: &Project) -> Result<Vec<(String, SocketAddr)>> {
@@ -162,8 +178,8 @@ fn noted_endpoints(project: &Project) -> Result<Vec<(String, SocketAddr)>> {
     fs::read_to_string(&file).map(|text| parse(&text)).broken(|| format!("cannot read {}", file.display()))
 }
 
-/// Where it is kept what `vagrant ssh-config` said: there as soon as the machines were all up.
-pub(super) fn endpoints_file(plan: &Plan) -> PathBuf {
+/// Where it is kept what `vagrant ssh-config` said of the machines that are made.
+fn endpoints_file(plan: &Plan) -> PathBuf {
     plan.folder.join("ssh-config")
 }
 
@@ -216,17 +232,17 @@ pub(super) fn home(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Why `vagrant up` failed, as far as that can be told from what it said, and what helps.
-fn failed(how: &Ended, said: &str) -> Error {
-    why(said, "Vagrant did not bring the machines up")
-        .detail(format!("`vagrant up` {how}; it said last:\n{}", last(said)))
+/// Why Vagrant failed, as far as that can be told from what it said, and what helps.
+fn failed(what: &str, how: &Ended, said: &str) -> Error {
+    let fact =
+        if what == "up" { "Vagrant did not bring the machines up" } else { "Vagrant did not shut the machines down" };
+    why(said, fact).detail(format!("`vagrant {what}` {how}; it said last:\n{}", last(said)))
 }
 
 /// What these words of Vagrant's or QEMU's mean, and what helps; `else_fact`, if that is not known.
 pub(super) fn why(said: &str, else_fact: &str) -> Error {
     match KNOWN.iter().find(|(words, ..)| said.contains(words)) {
         None => Error::broken(else_fact),
-        Some((_, fact, "")) => Error::broken(*fact),
         Some((_, fact, help)) => Error::broken(*fact).help(*help),
     }
 }
@@ -246,7 +262,7 @@ const KNOWN: [(&str, &str, &str); 8] = [
     (
         "could not be found or could not be accessed",
         "Vagrant does not have a box that it had before",
-        "controller image box",
+        "controller image box\nor, if it is a box of somebody else's: vagrant box add --provider libvirt NAME",
     ),
     (
         "The provider 'libvirt' could not be found",
@@ -264,7 +280,11 @@ const KNOWN: [(&str, &str, &str); 8] = [
         "the box lacks what a host of a lab needs",
         "Take a box of a Debian with systemd, OpenSSH, iproute2, iputils-ping and procps.",
     ),
-    ("Timed out while waiting for the machine to boot", "a machine did not let Vagrant log in", ""),
+    (
+        "Timed out while waiting for the machine to boot",
+        "a machine did not let Vagrant log in",
+        "Give it longer, if it may have been still booting: --boot-within '180 s'",
+    ),
 ];
 
 /// The last lines, but for where in Ruby's files something happened, and for progress that was drawn over itself.
@@ -295,10 +315,10 @@ mod tests {
     fn what_vagrant_says_is_named_with_what_helps() {
         let said = "==> client: ...\nCall to virDomainCreateWithFlags failed: internal error: process exited while connecting to monitor: \
                     Could not set up host forwarding rule 'tcp:127.0.0.1:42001-10.0.2.15:22'\n";
-        let error = failed(&Ended::Exit(1), said);
+        let error = failed("up", &Ended::Exit(1), said);
         assert!(error.fact.starts_with("a port of 127.0.0.1") && error.help.is_some(), "{error}");
         assert!(error.detail.unwrap().contains("tcp:127.0.0.1:42001"));
-        let error = failed(&Ended::Exit(1), "something new\n");
+        let error = failed("up", &Ended::Exit(1), "something new\n");
         assert_eq!(error.fact, "Vagrant did not bring the machines up");
         assert!(error.detail.unwrap().ends_with("something new"));
     }

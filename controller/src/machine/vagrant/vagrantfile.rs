@@ -12,10 +12,12 @@ use crate::machine::{Accelerator, mac_text};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What is ahead of the machines: whose it is, and how the plugin knows a machine's address, as in the lab by hand.
+/// What is ahead of the machines: whose it is, how the plugin knows a machine's address, and where it seeks disks, as in the lab by hand.
 const HEAD: &str = concat!(
     "# Made by Deadpeer for one lab; its controller must listen at the sockets named below when a machine starts.\n\n",
     include_str!("../../../../vagrant/user_network.rb"),
+    "\n",
+    include_str!("../../../../vagrant/own_pool.rb"),
     "\n"
 );
 
@@ -33,6 +35,7 @@ pub fn vagrantfile(plan: &Plan) -> String {
     let mut line = |indent: usize, words: String| {
         let _ = writeln!(text, "{:1$}{words}", "", 2 * indent);
     };
+    line(0, format!("Deadpeer.pool = {}\n", quote(&plan.pool)));
     line(0, r#"Vagrant.configure("2") do |config|"#.to_owned());
     line(1, "config.vm.guest = :linux".to_owned());
     line(1, format!("config.vm.boot_timeout = {}", plan.boot_seconds));
@@ -104,7 +107,12 @@ fn machine(plan: &Plan, host: &HostPlan, line: &mut dyn FnMut(usize, String)) {
             ("initrd", path(&plan.initrd(&host.name))),
             ("cmd_line", quote(append)),
         ]),
-        Boots::Box => settings.push(("video_type", quote("none"))),
+        // What is told to QEMU below holds on this board and with these, whatever the box says.
+        Boots::Box => settings.extend([
+            ("machine_type", quote("pc")),
+            ("cpu_mode", quote(if driver == "kvm" { "host-passthrough" } else { "custom" })),
+            ("video_type", quote("none")),
+        ]),
     }
     for (name, value) in settings {
         line(3, format!("libvirt.{name} = {value}"));

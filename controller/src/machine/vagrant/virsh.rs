@@ -107,7 +107,7 @@ impl Virsh {
 
     /// Forgets a domain.
     pub(super) fn undefine(&self, domain: &str) -> Result<()> {
-        self.tell(&["undefine", domain, "--snapshots-metadata"]).map(drop)
+        self.tell(&["undefine", domain, "--snapshots-metadata", "--nvram"]).map(drop)
     }
 
     /// Takes a snapshot of a domain that is off.

@@ -83,7 +83,8 @@ pub(super) struct HostSource {
     pub(super) addresses: List<AddressWord>,
     /// What runs as PID 1: `sysvinit` (the default) or `systemd`, which a box always has.
     pub(super) init: Value<Init>,
-    /// Its memory, from 128 MiB to 8 GiB. 256 MiB if left out.
+    /// Its memory, from 128 MiB to 8 GiB. 256 MiB if left out; one from a box has 512 MiB at
+    /// the least.
     pub(super) memory: Value<Memory>,
     /// Kernel parameters, set before any program starts, by the names that sysctl(8) uses.
     pub(super) sysctl: Field<Map<SysctlWord>>,

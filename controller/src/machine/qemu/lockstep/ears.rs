@@ -1,6 +1,7 @@
 //! Hears a machine in lockstep: its console, its agent, and its end.
 
-use super::machine::{Config, Life, lock};
+use super::config::Config;
+use super::machine::{Life, lock};
 use crate::error::{Context, Result};
 use crate::machine::console::{self, Tail};
 use crate::timeline::{Ended, MachineEvent};
