@@ -35,9 +35,9 @@ pub use provider::Provider;
 
 use crate::error::{Error, Kind, Result};
 use crate::image::{self, Image};
+use crate::machine::Choice;
 use crate::machine::qemu::{Chosen, Info, Probe, lockstep};
 use crate::machine::vagrant;
-use crate::machine::{Accelerator, Choice};
 use crate::own::Placed;
 use crate::progress::Reporter;
 use crate::report::{Inputs, PhaseKind, RunResult};
@@ -262,10 +262,7 @@ fn find(
     phases.end("image", if built { PhaseKind::Image } else { PhaseKind::Overhead });
     let (qemu, accelerator) = match vagrant.as_ref().and_then(|it| it.elsewhere.as_ref()) {
         Some(there) => (there.qemu.clone(), provider::accelerator_of(there, options.accelerator)?),
-        None if images.is_empty() && options.accelerator == Choice::Tcg => {
-            let why = "TCG, as asked for".to_owned();
-            (qemu, Chosen { accelerator: Accelerator::Tcg, why, help: None })
-        }
+        None if images.is_empty() && options.accelerator == Choice::Tcg => (qemu, Chosen::tcg_as_asked()),
         None => {
             let first = match images.first() {
                 Some((_, image)) => image.clone(),

@@ -143,15 +143,13 @@ pub(super) enum ProviderName {
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     let mut scenarios = super::chosen(&args.scenarios, args.all)?;
     if let Some(boxed) = &args.boxed {
-        // Of the whole catalogue, those that can be.
-        scenarios.retain_mut(|scenario| match scenario.use_box(boxed) {
-            Err(error) if args.all => {
-                tracing::warn!("left out: {}", error.fact);
-                false
-            }
-            _ => true,
-        });
-        scenarios.iter_mut().try_for_each(|scenario| scenario.use_box(boxed))?;
+        if args.all {
+            // Of the whole catalogue, those that can be.
+            let refused = |error: &Error| tracing::warn!("left out: {}", error.fact);
+            scenarios.retain_mut(|scenario| scenario.use_box(boxed).inspect_err(refused).is_ok());
+        } else {
+            scenarios.iter_mut().try_for_each(|scenario| scenario.use_box(boxed))?;
+        }
     }
     if args.provider == ProviderName::Qemu && (args.keep || args.libvirt_uri.is_some() || args.boxed.is_some()) {
         return Err(Error::usage("--box, --keep and --libvirt-uri are for machines that Vagrant makes")

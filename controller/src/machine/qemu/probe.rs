@@ -95,6 +95,13 @@ pub struct Chosen {
     pub help: Option<String>,
 }
 
+impl Chosen {
+    /// TCG, as the user asked: nothing need be tried.
+    pub(crate) fn tcg_as_asked() -> Self {
+        Self { accelerator: Accelerator::Tcg, why: "TCG, as asked for".to_owned(), help: None }
+    }
+}
+
 impl fmt::Display for Kvm {
     /// The finding, in a clause.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,8 +156,7 @@ impl Probe {
     /// KVM is asked for and does not work, or the probe itself cannot be run.
     pub fn choose(&self, choice: Choice, qemu: &Info, progress: &Reporter) -> Result<Chosen> {
         if choice == Choice::Tcg {
-            let why = "TCG, as asked for".to_owned();
-            return Ok(Chosen { accelerator: Accelerator::Tcg, why, help: None });
+            return Ok(Chosen::tcg_as_asked());
         }
         let kvm = self.kvm(qemu, progress)?;
         match (&kvm, choice) {
